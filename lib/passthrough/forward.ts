@@ -1,0 +1,185 @@
+/**
+ * Forwarding one request: from a route and a canonical target to the client's response.
+ *
+ * @module
+ */
+
+import { PassthroughError } from "../errors.ts";
+import type { HeaderList, StreamEnd, Upstream, UpstreamResponse } from "../ports.ts";
+import type { CanonicalTarget } from "./canonical_path.ts";
+import { filterRequestHeaders, filterResponseHeaders } from "./headers.ts";
+import type { MutableHeaderList } from "./headers.ts";
+import { resolvePath } from "./policy.ts";
+import type { PathVerdict } from "./policy.ts";
+import type { Route } from "./route_table.ts";
+
+/** One request to forward. */
+export interface ForwardInput {
+  /** The route that took it. */
+  readonly route: Route;
+  /** The client's request. Its URL is not looked at. */
+  readonly request: Request;
+  /** Its canonical target: the one the route was chosen by. */
+  readonly target: CanonicalTarget;
+  /** Fields added to the answer; they replace the upstream's of the same name. Names in lower case. */
+  readonly responseHeaders?: HeaderList | undefined;
+  /** Called once when the answer is through or broke off. Not called when `forward` rejects. */
+  readonly onClose?: ((end: StreamEnd) => void) | undefined;
+}
+
+// RFC 9110 §9.3.6 and §9.3.8: a tunnel to anywhere, and an echo of the credentials just injected.
+const REFUSED_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
+const DECIMAL_REGEXP = /^[0-9]{1,15}$/;
+
+/**
+ * Forwards a request over its route: decides on path and method, filters headers, puts the credential
+ * in, streams both bodies. Redirects are not followed; they go to the client.
+ *
+ * Security: everything that reaches the upstream is decided from `route` and `target`. The client's
+ * copies of injected header fields and of an injected query parameter do not go upstream; secrets that
+ * the upstream echoes in a header field do not reach the client.
+ *
+ * @param input Route, request and canonical target.
+ * @param upstream The upstream call.
+ * @returns The answer for the client, its body still streaming.
+ * @throws {PassthroughError} `ERR_PATH_INVALID` (reason `encoded_slash`, `empty_segment`, `rewrite`,
+ * `url_mismatch`) or `ERR_PATH_DENIED` for the path; `ERR_METHOD_NOT_ALLOWED` for the method;
+ * `ERR_CREDENTIAL_MISSING` when the route's keyring entry is not there; `ERR_REQUEST_TOO_LARGE` or
+ * `ERR_RESPONSE_TOO_LARGE` for a declared length beyond the route's limit; and what `upstream` rejects
+ * with.
+ *
+ * @example Usage
+ * ```ts
+ * import { canonicalizeTarget, createFetchUpstream, createRouteTable, forward, parseManifest } from "atikit";
+ * import assert from "node:assert/strict";
+ *
+ * const text = `[provider]
+ * name = "chat"
+ * description = "Chat"
+ * handler = "passthrough"
+ * base_url = "https://api.example.com/v1"
+ * path_prefix = "/chat"
+ * auth_type = "bearer"
+ * auth_key_name = "chat_key"`;
+ * const { manifest } = parseManifest(text, { file: "chat.toml" });
+ * const { routes } = createRouteTable([manifest.provider], new Map([["chat_key", "secret"]]));
+ * const upstream = createFetchUpstream(async (url, init) => {
+ *   return new Response(`${url} ${new Headers(init?.headers).get("authorization")}`);
+ * });
+ *
+ * const target = canonicalizeTarget("/chat/models?limit=1");
+ * assert.ok(target.ok && routes[0]);
+ * const request = new Request("http://localhost/chat/models?limit=1");
+ * const response = await forward({ route: routes[0], request, target: target.target }, upstream);
+ * assert.equal(await response.text(), "https://api.example.com/v1/models?limit=1 Bearer secret");
+ * ```
+ */
+export async function forward(input: ForwardInput, upstream: Upstream): Promise<Response> {
+  const { route, request, target } = input;
+  const method = request.method.toUpperCase();
+  assertMethod(route, method);
+  const verdict = resolvePath(route, target);
+  if (!verdict.allowed) throw refusePath(verdict);
+  const { keepsAuthorization } = verdict;
+  if (!keepsAuthorization) assertCredential(route);
+  const injection = keepsAuthorization ? route.bareInjection : route.injection;
+  const headers = filterRequestHeaders(request.headers, {
+    injected: injection.headerNames,
+    keepAuthorization: keepsAuthorization,
+  });
+  assertRequestLength(headers, route.maxRequestBytes);
+  injection.addHeaders(headers);
+  const response = await upstream({
+    method,
+    url: verdict.url + injection.addQuery(target.query),
+    headers,
+    host: route.hostOverride,
+    incoming: request,
+    deadlines: route.deadlines,
+    keepAliveMs: route.keepAliveMs,
+    maxRequestBytes: route.maxRequestBytes,
+    maxResponseBytes: route.maxResponseBytes,
+  });
+  return relay(input, method, response);
+}
+
+function relay(input: ForwardInput, method: string, response: UpstreamResponse): Response {
+  const { route, responseHeaders = [], onClose } = input;
+  const headers = filterResponseHeaders(response.headers, route.redact);
+  // A HEAD or 304 answer declares the length of a body that is not sent (RFC 9110 §8.6).
+  const hasBody = method !== "HEAD" && response.status !== 304;
+  if (hasBody && exceeds(declaredLength(headers), route.maxResponseBytes)) {
+    response.cancel();
+    throw new PassthroughError(
+      "ERR_RESPONSE_TOO_LARGE",
+      `Cannot forward the response: route "${route.name}" limits it by max_response_bytes`,
+    );
+  }
+  return response.respond({
+    status: response.status,
+    statusText: response.statusText,
+    headers: setHeaders(headers, responseHeaders),
+    onClose,
+  });
+}
+
+function setHeaders(headers: MutableHeaderList, added: HeaderList): HeaderList {
+  if (added.length === 0) return headers;
+  const names = new Set(added.map(([name]) => name));
+  return [...headers.filter(([name]) => !names.has(name)), ...added];
+}
+
+function assertMethod(route: Route, method: string): void {
+  const { allowMethods } = route;
+  if (REFUSED_METHODS.has(method) || (allowMethods && !allowMethods.includes(method))) {
+    throw new PassthroughError(
+      "ERR_METHOD_NOT_ALLOWED",
+      `Cannot forward the request: route "${route.name}" does not take its method`,
+      allowMethods && { hint: `Allowed: ${allowMethods.join(", ")}` },
+    );
+  }
+}
+
+function assertCredential(route: Route): void {
+  const { missingCredential: key } = route;
+  if (key === undefined || route.allowMissingCredential) return;
+  throw new PassthroughError(
+    "ERR_CREDENTIAL_MISSING",
+    `Cannot forward the request: route "${route.name}" needs keyring entry "${key}"`,
+    { reason: "missing_credential", hint: `Set it with: ati key set ${key} -` },
+  );
+}
+
+function refusePath(verdict: Extract<PathVerdict, { allowed: false }>): PassthroughError {
+  const message = verdict.code === "ERR_PATH_DENIED"
+    ? "Cannot forward the request: its path is denied by policy"
+    : "Cannot forward the request: its path is ambiguous";
+  return new PassthroughError(verdict.code, message, { reason: verdict.reason });
+}
+
+function assertRequestLength(headers: HeaderList, maxBytes: number): void {
+  const declared = declaredLength(headers);
+  if (declared === "malformed") {
+    throw new PassthroughError(
+      "ERR_BAD_REQUEST",
+      'Cannot forward the request: header "content-length" is malformed',
+      { reason: "content_length" },
+    );
+  }
+  if (exceeds(declared, maxBytes)) {
+    throw new PassthroughError(
+      "ERR_REQUEST_TOO_LARGE",
+      "Cannot forward the request: its length exceeds max_request_bytes",
+    );
+  }
+}
+
+function declaredLength(headers: HeaderList): number | "malformed" | undefined {
+  const value = headers.find(([name]) => name === "content-length")?.[1];
+  if (value === undefined) return undefined;
+  return DECIMAL_REGEXP.test(value) ? Number(value) : "malformed";
+}
+
+function exceeds(length: number | "malformed" | undefined, maxBytes: number): boolean {
+  return maxBytes > 0 && typeof length === "number" && length > maxBytes;
+}

@@ -1,0 +1,248 @@
+/**
+ * The way of a request: canonical path, signature gate, route decision, identity gate, handler.
+ *
+ * Each step is a decision on what the steps before it found; only the handler acts. The forwarding
+ * path stays clear of everything that is slow somewhere: no router, no URL parsing, no copy of the
+ * headers, and neither `signal` nor `body` of the request is touched.
+ *
+ * @module
+ */
+
+import { isAtiError } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
+import type {
+  FetchHandler,
+  HeaderList,
+  MaybePromise,
+  RequestInfo,
+  StreamEnd,
+  Upstream,
+} from "../ports.ts";
+import { canonicalizeTarget } from "../passthrough/canonical_path.ts";
+import type { CanonicalTarget } from "../passthrough/canonical_path.ts";
+import { forward } from "../passthrough/forward.ts";
+import { parseHost } from "../passthrough/host.ts";
+import type { Route } from "../passthrough/route_table.ts";
+import { isLoopback } from "./address.ts";
+import type { NamedApp } from "./app.ts";
+import { decideRoute } from "./decide.ts";
+import type { Decision } from "./decide.ts";
+import { identifyCaller } from "./identity_gate.ts";
+import type { IdentityVerdict } from "./identity_gate.ts";
+import type { Exchange, Observer } from "./observe.ts";
+import { createProblemResponse, toRefusal } from "./problems.ts";
+import type { Refusal } from "./problems.ts";
+import type { ProxyState } from "./state.ts";
+import { traceError } from "./trace.ts";
+
+const USUAL_METHODS: readonly string[] = [
+  "GET",
+  "HEAD",
+  "POST",
+  "PUT",
+  "PATCH",
+  "DELETE",
+  "OPTIONS",
+];
+const INVALID_HOST: Refusal = {
+  code: "ERR_BAD_REQUEST",
+  reason: "invalid_host",
+  detail: "bad request: invalid Host",
+};
+const OPEN_TO_LOOPBACK_ONLY: Refusal = {
+  code: "ERR_UNAUTHENTICATED",
+  reason: "authentication_not_configured",
+  detail:
+    "unauthorized: no authentication is configured, only this machine's own callers are served",
+};
+const PUBLIC_IDENTITY: IdentityVerdict = { ok: true, identity: { authenticatedBy: "none" } };
+
+/** What the pipeline acts through. */
+export interface PipelineParts {
+  /** The state in force; asked once a request. */
+  readonly current: () => ProxyState;
+  /** The proxy's own pages. */
+  readonly app: NamedApp;
+  /** The upstream call. */
+  readonly upstream: Upstream;
+  /** Keeps and logs what happens. */
+  readonly observer: Observer;
+  /** True: unmatched paths are answered as a proxy with passthrough answers them. */
+  readonly enablePassthrough: boolean;
+}
+
+/** Makes the fetch handler. It never rejects: whatever is thrown becomes a problem. */
+export function createPipeline(parts: PipelineParts): FetchHandler {
+  const { observer, current } = parts;
+
+  return async (request, info) => {
+    const exchange = observer.begin(request.method);
+    let answer: Response | Refusal;
+    try {
+      answer = await serve({ request, info, exchange, state: current() }, parts);
+    } catch (error) {
+      answer = toRefusal(error);
+      if (answer.code === "ERR_INTERNAL") exchange.trace = traceError(error);
+    }
+    if (exchange.relayed === true && answer instanceof Response) return answer;
+    return finish(answer, request, exchange, observer);
+  };
+}
+
+interface Passage {
+  readonly request: Request;
+  readonly info: RequestInfo | undefined;
+  readonly exchange: Exchange;
+  readonly state: ProxyState;
+}
+
+async function serve(passage: Passage, parts: PipelineParts): Promise<Response | Refusal> {
+  const { request, exchange, state } = passage;
+  const host = readHost(request);
+  if (host === undefined) return INVALID_HOST;
+  const result = canonicalizeTarget(passage.info?.rawTarget ?? targetOf(request.url));
+  if (!result.ok) return { code: "ERR_PATH_INVALID", reason: result.reason };
+  const { target } = result;
+  exchange.path = target.path;
+
+  const judged = state.gate(request, target);
+  exchange.signature = judged instanceof Promise ? await judged : judged;
+  if (exchange.signature?.refusal !== undefined) return exchange.signature.refusal;
+
+  const decision = decideRoute({ host, path: target.path }, state.table);
+  const refusal = refuseBeforeIdentity(decision, target, passage);
+  if (refusal !== undefined) return refusal;
+
+  const asked = identify(decision, passage);
+  const verdict = asked instanceof Promise ? await asked : asked;
+  if (!verdict.ok) return verdict.refusal;
+  const { identity } = verdict;
+  if (identity.claims !== undefined) exchange.subject = identity.claims.sub;
+
+  switch (decision.kind) {
+    case "passthrough":
+      return await relay(decision.route, target, passage, parts);
+    case "public":
+    case "named": {
+      const { path } = target;
+      const answer = await parts.app({ method: request.method, path, identity, state });
+      if (answer instanceof Response) exchange.route = path;
+      return answer;
+    }
+    case "unknown":
+      return { code: parts.enablePassthrough ? "ERR_ROUTE_NOT_FOUND" : "ERR_PASSTHROUGH_DISABLED" };
+  }
+}
+
+/** The origin-form target in a URL that was not put together by us: everything from the path on. */
+function targetOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  return start === -1 ? "/" : url.slice(start);
+}
+
+function readHost(request: Request): string | undefined {
+  const host = request.headers.get("host") ?? authorityOf(request.url);
+  // RFC 9112 §3.2: an invalid Host is answered 400. Some runtimes paste it into the URL as it is.
+  return parseHost(host) === undefined ? undefined : host;
+}
+
+function authorityOf(url: string): string {
+  return /^[a-z]+:\/\/([^/?#]*)/i.exec(url)?.[1] ?? "";
+}
+
+function refuseBeforeIdentity(
+  decision: Decision,
+  target: CanonicalTarget,
+  { state, info }: Passage,
+): Refusal | undefined {
+  if (decision.kind === "public") return undefined;
+  // Whether a route takes `%2F` and `//` is the route's to say; nothing else does.
+  if (decision.kind !== "passthrough" && (target.hasEncodedSlash || target.hasEmptySegments)) {
+    return { code: "ERR_PATH_INVALID", reason: "ambiguous_path" };
+  }
+  // A server that was told another address than we were must not open what is meant for one machine.
+  if (state.isOpen && info?.remoteAddress !== undefined && !isLoopback(info.remoteAddress)) {
+    return OPEN_TO_LOOPBACK_ONLY;
+  }
+  return undefined;
+}
+
+function identify(decision: Decision, { request, state }: Passage): MaybePromise<IdentityVerdict> {
+  // Passthrough routes are protected by the signature gate; their Authorization is the upstream's.
+  if (decision.kind === "public" || decision.kind === "passthrough") return PUBLIC_IDENTITY;
+  return identifyCaller(request.headers.get("authorization"), state.verifier);
+}
+
+async function relay(
+  route: Route,
+  target: CanonicalTarget,
+  { request, exchange }: Passage,
+  { upstream, observer }: PipelineParts,
+): Promise<Response | Refusal> {
+  exchange.route = route.name;
+  let response: Response | undefined;
+  let end: StreamEnd | undefined;
+  // An answer without a body may have ended before it is in our hands.
+  const endOnce = (): void => {
+    if (response !== undefined && end !== undefined) observer.end(exchange, response.status, end);
+  };
+  try {
+    response = await forward(
+      {
+        route,
+        request,
+        target,
+        // `x-request-id` is the upstream's, if it sends one: its support asks for that.
+        responseHeaders: answerHeaders(exchange, "x-ati-request-id"),
+        onClose(closed: StreamEnd): void {
+          end = closed;
+          endOnce();
+        },
+      },
+      upstream,
+    );
+    exchange.relayed = true;
+    endOnce();
+    return response;
+  } catch (error) {
+    if (!isAtiError(error)) throw error;
+    return { ...toRefusal(error), ...describeForRoute(error.code, route) };
+  }
+}
+
+function describeForRoute(code: ErrorCode, route: Route): Partial<Refusal> | undefined {
+  switch (code) {
+    case "ERR_METHOD_NOT_ALLOWED":
+      // RFC 9110 §15.5.6: a 405 names the methods that are allowed.
+      return { headers: [["allow", (route.allowMethods ?? USUAL_METHODS).join(", ")]] };
+    case "ERR_CREDENTIAL_MISSING":
+      return {
+        detail: `service unavailable: keyring entry "${route.missingCredential}" is missing`,
+      };
+    default:
+      return undefined;
+  }
+}
+
+function answerHeaders({ requestId, signature }: Exchange, idHeader: string): HeaderList {
+  const header = [idHeader, requestId] as const;
+  const status = signature?.statusHeader;
+  return status === undefined ? [header] : [header, ["x-signature-status", status]];
+}
+
+function finish(
+  answer: Response | Refusal,
+  request: Request,
+  exchange: Exchange,
+  observer: Observer,
+): Response {
+  const isRefused = !(answer instanceof Response);
+  if (isRefused) exchange.refusal = answer;
+  const full = isRefused ? createProblemResponse(answer, exchange.requestId) : answer;
+  const response = request.method === "HEAD" ? new Response(null, full) : full;
+  for (const [name, value] of answerHeaders(exchange, "x-request-id")) {
+    response.headers.set(name, value);
+  }
+  observer.end(exchange, response.status);
+  return response;
+}

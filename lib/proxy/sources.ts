@@ -1,0 +1,100 @@
+/**
+ * Everything the proxy serves from, read from the ATI directory and the environment in one go.
+ *
+ * @module
+ */
+
+import type { AtiError, ManifestIssue } from "../errors.ts";
+import { loadJwtConfig } from "../jwt/config.ts";
+import type { JwtConfig } from "../jwt/config.ts";
+import type { Keyring } from "../keyring/keyring.ts";
+import { loadKeyring } from "../keyring/load.ts";
+import { MAX_CONFIG_FILE_BYTES } from "../limits.ts";
+import { loadManifests } from "../manifest/load.ts";
+import { parseToml } from "../manifest/toml.ts";
+import type { Manifest } from "../manifest/types.ts";
+import { isPlainObject } from "../encoding/json.ts";
+import type { Env, Files, FileStore } from "../ports.ts";
+import type { ProxySettings } from "./settings.ts";
+
+/** What the proxy serves from: one consistent reading of keys, credentials and manifests. */
+export interface ProxySources {
+  /** How session tokens are verified; absent: no authentication by token. */
+  readonly jwt?: JwtConfig | undefined;
+  /** Upstream credentials and the signing secret. */
+  readonly keyring: Pick<Keyring, "get">;
+  /** Where the keyring came from, for example `keyring.enc (persistent key)`. */
+  readonly keyringSource: string;
+  /** What is odd about the keyring, but no error: a one-shot key that could not be removed. */
+  readonly keyringIssue?: AtiError | undefined;
+  /** The manifests. */
+  readonly manifests: readonly Manifest[];
+  /** What is odd in manifests and config.toml, but no error. */
+  readonly warnings: readonly ManifestIssue[];
+  /** Members of `[proxy.jwt]` in config.toml, which the proxy does not read; default none. */
+  readonly unreadJwtKeys?: readonly string[] | undefined;
+}
+
+/** What a source loader needs of the machine. */
+export interface SourcePorts {
+  /** Environment variables. */
+  readonly env: Env;
+  /** Files. */
+  readonly files: FileStore;
+}
+
+/**
+ * Makes the loader that a proxy calls at start and at each reload. Every call reads everything anew;
+ * a one-shot sealing key, gone from disk after the first call, is remembered for the later ones.
+ *
+ * @param settings Where to read.
+ * @param ports Environment and files.
+ * @returns The loader. It rejects with an `AtiError` that names the variable or file and says why:
+ *   broken JWT configuration, keyring that cannot be opened, no manifests folder, broken manifests.
+ */
+export function createSourceLoader(
+  settings: Pick<ProxySettings, "atiDir" | "envKeys">,
+  ports: SourcePorts,
+): () => Promise<ProxySources> {
+  const { atiDir, envKeys } = settings;
+  let sealingKey: Uint8Array | undefined;
+
+  return async () => {
+    const jwt = await loadJwtConfig(ports);
+    const { manifests, warnings } = await loadManifests(`${atiDir}/manifests`, ports.files);
+    const config = await readConfigFile(`${atiDir}/config.toml`, ports.files);
+    // Last: opening a sealed keyring uses up a key that exists once.
+    const loaded = await loadKeyring({ atiDir, envKeys, sealingKey }, ports);
+    if (loaded.error !== undefined) throw loaded.error;
+    sealingKey = loaded.sealingKey ?? sealingKey;
+    return {
+      jwt,
+      keyring: loaded.keyring,
+      keyringSource: loaded.source,
+      keyringIssue: loaded.removalError,
+      manifests,
+      warnings: [...warnings, ...config.warnings],
+      unreadJwtKeys: config.jwtKeys,
+    };
+  };
+}
+
+interface ConfigFile {
+  readonly jwtKeys: readonly string[];
+  readonly warnings: readonly ManifestIssue[];
+}
+
+/** The keys of `[proxy.jwt]`: people expect them to be in force, and nothing in that file is. */
+async function readConfigFile(file: string, files: Files): Promise<ConfigFile> {
+  const bytes = await files.read(file, { maxBytes: MAX_CONFIG_FILE_BYTES });
+  if (bytes === undefined) return { jwtKeys: [], warnings: [] };
+  // Bytes that are not UTF-8 become characters that no key is made of.
+  const parsed = parseToml(new TextDecoder().decode(bytes));
+  if (!parsed.ok) {
+    const message = "Is not valid TOML; nothing in this file is in force";
+    return { jwtKeys: [], warnings: [{ file, line: parsed.line, path: "", message }] };
+  }
+  const proxy = parsed.value["proxy"];
+  const jwt = isPlainObject(proxy) ? proxy["jwt"] : undefined;
+  return { jwtKeys: isPlainObject(jwt) ? Object.keys(jwt) : [], warnings: [] };
+}

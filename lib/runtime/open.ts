@@ -1,0 +1,92 @@
+/** One {@link Runtime} for whichever runtime this is; what is heavy is loaded when it is asked for. @module */
+
+import process from "node:process";
+import type {
+  CreateFetchUpstream,
+  FetchHandler,
+  LineSink,
+  Listener,
+  ListenOptions,
+  OpenUpstream,
+  Runtime,
+} from "../ports.ts";
+import { openDenoStderr, openNodeStderr, writeInThread } from "./_stderr_writer.ts";
+import { processEnv } from "./env.ts";
+import { systemFiles } from "./files.ts";
+import { denoHashes, nativeHashes } from "./hashes.ts";
+import { createLineSink } from "./log_sink.ts";
+import { processSignals } from "./signals.ts";
+import { spawnProcess } from "./spawn.ts";
+import { processTerminal } from "./terminal.ts";
+
+/**
+ * Opens the runtime this process runs on. Cheap: the server, the upstream client and the log writer are
+ * loaded when they are first asked for.
+ */
+export function openRuntime(): Promise<Runtime> {
+  const name = detectRuntime();
+  return Promise.resolve({
+    name,
+    version: versionOf(name),
+    pid: process.pid,
+    cwd: () => process.cwd(),
+    env: processEnv,
+    files: systemFiles,
+    terminal: processTerminal,
+    signals: processSignals,
+    spawn: spawnProcess,
+    hashes: name === "deno" ? denoHashes : nativeHashes,
+    openLog: () => openLog(name),
+    listen: (handler, options) => listen(name, handler, options),
+    openUpstream: (createFetchUpstream) => openUpstream(name, createFetchUpstream),
+  });
+}
+
+function openLog(name: Runtime["name"]): LineSink {
+  switch (name) {
+    case "node":
+      return createLineSink(openNodeStderr());
+    case "deno":
+      return createLineSink(openDenoStderr());
+    case "bun":
+      return createLineSink(writeInThread);
+  }
+}
+
+async function listen(
+  name: Runtime["name"],
+  handler: FetchHandler,
+  options: ListenOptions,
+): Promise<Listener> {
+  switch (name) {
+    case "node":
+      return await (await import("./serve_node.ts")).listenOnNode(handler, options);
+    case "deno":
+      return await (await import("./serve_deno.ts")).listenOnDeno(handler, options);
+    case "bun":
+      return await (await import("./serve_bun.ts")).listenOnBun(handler, options);
+  }
+}
+
+async function openUpstream(
+  name: Runtime["name"],
+  createFetchUpstream: CreateFetchUpstream,
+): Promise<OpenUpstream> {
+  switch (name) {
+    case "node":
+      return await (await import("./upstream_node.ts")).openNodeUpstream();
+    case "deno":
+      return (await import("./upstream_fetch.ts")).openDenoUpstream(createFetchUpstream);
+    case "bun":
+      return (await import("./upstream_fetch.ts")).openBunUpstream(createFetchUpstream);
+  }
+}
+
+function detectRuntime(): Runtime["name"] {
+  if ("Deno" in globalThis) return "deno";
+  return "Bun" in globalThis ? "bun" : "node";
+}
+
+function versionOf(name: Runtime["name"]): string {
+  return process.versions[name] ?? "";
+}

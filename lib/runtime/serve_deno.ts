@@ -1,0 +1,107 @@
+/** The server on Deno. @module */
+
+import type { FetchHandler, Listener, ListenOptions, RequestInfo } from "../ports.ts";
+import { createBindError } from "./_bind_error.ts";
+import { denoNamespace } from "./_deno.ts";
+import type { DenoHandler, DenoInfo, DenoServer } from "./_deno.ts";
+import { isSafeHost, refuseBroken, refuseHost } from "./_refusals.ts";
+
+/**
+ * Listens with `Deno.serve`.
+ *
+ * @throws {ConfigError} `ERR_CONFIG`, reason the system's code, when the address cannot be bound.
+ */
+export function listenOnDeno(handler: FetchHandler, options: ListenOptions): Promise<Listener> {
+  const cutOff = new AbortController();
+  try {
+    const server = denoNamespace().serve({
+      hostname: options.hostname,
+      port: options.port,
+      tcpBacklog: 4096,
+      signal: cutOff.signal,
+      onListen(): void {/* whoever started us says so */},
+      onError: refuseBroken,
+    }, adaptForDeno(handler));
+    const { hostname, port } = server.addr;
+    return Promise.resolve({ hostname, port, close: createClose(server, cutOff) });
+  } catch (error) {
+    return Promise.reject(createBindError(error, options));
+  }
+}
+
+/** The handler as `Deno.serve` and `deno serve` call it. */
+export function adaptForDeno(handler: FetchHandler): DenoHandler {
+  muteSignalWarning();
+  return async (request, info) => {
+    const host = request.headers.get("host");
+    if (!isSafeHost(host)) return refuseHost();
+    if (host !== null) hideEmptyBody(request);
+    try {
+      return await handler(request, createInfo(request.url, host, info));
+    } catch {
+      // The handler is meant to answer for its own errors, with a record of them.
+      return refuseBroken();
+    }
+  };
+}
+
+/**
+ * Deno gives every POST, PATCH or DELETE a body, though there be none; sent on, it would become an
+ * empty chunked one. HTTP/2, which has no Host and needs no framing fields, is left alone.
+ */
+function hideEmptyBody(request: Request): void {
+  const { headers, method } = request;
+  if (method === "GET" || headers.has("content-length") || headers.has("transfer-encoding")) return;
+  Object.defineProperty(request, "body", { value: null });
+}
+
+/**
+ * Deno pastes scheme, host and target together and leaves the target as it came. What cannot be told
+ * is an absolute-form target that names our own host: it looks like an origin-form one, and means it.
+ */
+function createInfo(url: string, host: string | null, info: DenoInfo): RequestInfo {
+  const start = url.indexOf("://") + 3;
+  const pathStart = url.indexOf("/", start);
+  const authority = pathStart === -1 ? url.slice(start) : url.slice(start, pathStart);
+  const isOriginForm = host === null || host === "" || authority === host;
+  return {
+    rawTarget: isOriginForm && pathStart !== -1 ? url.slice(pathStart) : url,
+    get remoteAddress(): string | undefined {
+      return info.remoteAddr.hostname;
+    },
+  };
+}
+
+/**
+ * Deno can let requests finish, or cut everything off, but not the one after the other: connections
+ * that are left when the grace is over end with the process.
+ */
+function createClose(server: DenoServer, cutOff: AbortController): Listener["close"] {
+  let stopWaiting: (() => void) | undefined;
+  return async (graceMs) => {
+    if (graceMs === 0) {
+      if (stopWaiting === undefined) cutOff.abort();
+      else stopWaiting();
+      return;
+    }
+    const late = new Promise<void>((resolve) => {
+      stopWaiting = resolve;
+    });
+    const timer = setTimeout(() => stopWaiting?.(), graceMs);
+    await Promise.race([server.shutdown(), late]).finally(() => clearTimeout(timer));
+  };
+}
+
+const SIGNAL_WARNING = "Deno.serve: request.signal aborts on successful responses";
+let isMuted = false;
+
+// Deno tells once, on standard error, that `request.signal` also aborts after a response. The upstream
+// call knows that and stops listening in time; the log on standard error must be nothing but records.
+function muteSignalWarning(): void {
+  if (isMuted) return;
+  isMuted = true;
+  const warn = console.warn;
+  console.warn = (...words: unknown[]): void => {
+    if (!String(words[0]).startsWith(SIGNAL_WARNING)) warn(...words);
+  };
+}

@@ -1,0 +1,155 @@
+/** The server on Node: `node:http` under a standard handler. @module */
+
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import {
+  CLIENT_KEEP_ALIVE_MS,
+  HEADER_READ_MS,
+  MAX_HEADER_BYTES,
+  REFUSED_BODY_DRAIN_MS,
+} from "../limits.ts";
+import type { FetchHandler, Listener, ListenOptions, RequestInfo } from "../ports.ts";
+import { createBindError } from "./_bind_error.ts";
+import { isSafeHost, refuseBroken, refuseHost } from "./_refusals.ts";
+import { createNodeRequest } from "./node_request.ts";
+import type { NodeExchange } from "./node_request.ts";
+import { sendResponse } from "./node_response.ts";
+
+/**
+ * Listens with `node:http`. Slow header sections are cut off, header sections beyond 16 KiB answered
+ * 431, requests without a proper single `Host` 400, a handler's errors 500 without their text.
+ *
+ * @throws {ConfigError} `ERR_CONFIG`, reason the system's code, when the address cannot be bound.
+ */
+export async function listenOnNode(
+  handler: FetchHandler,
+  options: ListenOptions,
+): Promise<Listener> {
+  const headerReadMs = options.headerReadMs ?? HEADER_READ_MS;
+  const server = createServer({
+    keepAliveTimeout: CLIENT_KEEP_ALIVE_MS,
+    headersTimeout: headerReadMs,
+    connectionsCheckingInterval: Math.min(headerReadMs, 1000),
+    // Whole-request deadlines would cut long uploads; a body that stalls is cut by whoever reads it.
+    requestTimeout: 0,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    insecureHTTPParser: false,
+    highWaterMark: 64 * 1024,
+  });
+  // Beyond a count Node drops headers silently; the header section's size is the limit.
+  server.maxHeadersCount = 0;
+  const open = new Set<ServerResponse>();
+  let isClosing = false;
+
+  const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    if (isClosing) outgoing.shouldKeepAlive = false;
+    open.add(outgoing);
+    // A write that came too late must not end the process; `close` tells what there is to tell.
+    outgoing.on("error", () => outgoing.destroy());
+    outgoing.once("close", () => {
+      open.delete(outgoing);
+      if (isClosing) server.closeIdleConnections();
+    });
+    void serve(handler, incoming, outgoing);
+  };
+  server.on("request", onRequest);
+  // Instead of `100 Continue` at once: it is sent when somebody reads the body.
+  server.on("checkContinue", onRequest);
+  server.on("connect", (_request, socket) => refuseTunnel(socket));
+
+  await bind(server, options);
+  const { address, port } = server.address() as AddressInfo;
+  let closed: Promise<void> | undefined;
+  return {
+    hostname: address,
+    port,
+    async close(graceMs: number): Promise<void> {
+      isClosing = true;
+      for (const outgoing of open) outgoing.shouldKeepAlive = false;
+      closed ??= new Promise((resolve) => server.close(() => resolve()));
+      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      await closed.finally(() => clearTimeout(timer));
+    },
+  };
+}
+
+async function serve(
+  handler: FetchHandler,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  outgoing.once("finish", () => drainRest(incoming));
+  const isHead = incoming.method === "HEAD";
+  try {
+    const { host, exchange } = readHead(incoming, outgoing);
+    if (!isSafeHost(host)) return await sendResponse(refuseHost(), outgoing, isHead);
+    const request = createNodeRequest(exchange, host ?? "localhost");
+    await sendResponse(await handler(request, createInfo(incoming)), outgoing, isHead);
+    // A client that waits for `100 Continue` and gets another answer may or may not send the body.
+    if (exchange.expectsContinue && !incoming.complete) outgoing.shouldKeepAlive = false;
+  } catch {
+    // The handler is meant to answer for its own errors, with a record of them.
+    if (outgoing.headersSent) outgoing.destroy();
+    else await sendResponse(refuseBroken(), outgoing, isHead).catch(() => outgoing.destroy());
+  }
+}
+
+function createInfo(incoming: IncomingMessage): RequestInfo {
+  return {
+    rawTarget: incoming.url,
+    get remoteAddress(): string | undefined {
+      return incoming.socket.remoteAddress;
+    },
+  };
+}
+
+// One pass over the raw fields: `incoming.headers` would build an object for each request.
+function readHead(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): { host: string | null; exchange: NodeExchange } {
+  const { rawHeaders } = incoming;
+  let host: string | null = null;
+  let hasBody = false;
+  let expectsContinue = false;
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    const value = rawHeaders[index + 1] as string;
+    if (name.length === 4 && name.toLowerCase() === "host") {
+      host = host === null ? value : `${host}, ${value}`;
+    } else if (name.length === 14 && name.toLowerCase() === "content-length") {
+      hasBody ||= value !== "0";
+    } else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") {
+      hasBody = true;
+    } else if (name.length === 6 && name.toLowerCase() === "expect") {
+      expectsContinue = value.toLowerCase() === "100-continue";
+    }
+  }
+  return { host, exchange: { incoming, outgoing, hasBody, expectsContinue } };
+}
+
+// An answer that came before the whole body: what is under way is read and thrown away for a moment,
+// because closing at once would reset the connection and lose the answer on its way.
+function drainRest(incoming: IncomingMessage): void {
+  if (incoming.complete || incoming.destroyed) return;
+  incoming.removeAllListeners("data");
+  incoming.resume();
+  const { socket } = incoming;
+  const timer = setTimeout(() => socket.destroy(), REFUSED_BODY_DRAIN_MS);
+  incoming.once("close", () => clearTimeout(timer));
+}
+
+// RFC 9110 §9.3.6: no tunnels here. From this event on the socket is ours, its errors included.
+function refuseTunnel(socket: Duplex): void {
+  socket.on("error", () => socket.destroy());
+  socket.end("HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+}
+
+function bind(server: Server, { hostname, port }: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.on("error", (error) => reject(createBindError(error, { hostname, port })));
+    server.listen({ host: hostname, port, backlog: 4096 }, resolve);
+  });
+}

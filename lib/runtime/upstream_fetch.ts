@@ -1,0 +1,187 @@
+/** The upstream call on Deno and Bun: their own `fetch`, with what it lacks put beside it. @module */
+
+import { connect } from "node:net";
+import { SMALL_BODY_BYTES } from "../limits.ts";
+import type {
+  CreateFetchUpstream,
+  FetchQuirks,
+  HeaderList,
+  OpenUpstream,
+  Upstream,
+  UpstreamRequest,
+} from "../ports.ts";
+import { createAbortFailure } from "../upstream_failures.ts";
+import { denoNamespace } from "./_deno.ts";
+import { REPEATABLE_METHODS } from "./_methods.ts";
+import { processEnv } from "./env.ts";
+import { openHttpUpstream } from "./upstream_http.ts";
+
+/** Connections that Deno keeps per upstream; its default of one a host costs a third of the speed. */
+const MAX_IDLE_PER_HOST = 256;
+/** Calls that Bun's `fetch` carries at once; more wait for their turn. */
+const BUN_PARALLEL_CALLS = 256;
+/** How long an origin counts as reachable after it took a connection, in milliseconds. */
+const REACHABLE_MS = 10_000;
+
+/** Opens the upstream call on Deno. */
+export function openDenoUpstream(createFetchUpstream: CreateFetchUpstream): OpenUpstream {
+  const fallback = openHttpUpstream();
+  const client = denoNamespace().createHttpClient({
+    poolMaxIdlePerHost: MAX_IDLE_PER_HOST,
+    http2: false,
+    allowHost: true,
+  });
+  const upstream = createFetchUpstream(fetchOnce, {
+    requestInit: { client },
+    // Deno decodes unless the first `accept-encoding` is exactly this.
+    acceptEncoding: "identity",
+    losesLength: true,
+    decompresses: false,
+    ignoresHost: false,
+    fallback: fallback.upstream,
+    ...createProbe(),
+  });
+  return {
+    upstream: (request) => isHardForDeno(request) ? fallback.upstream(request) : upstream(request),
+    async close(): Promise<void> {
+      client.close();
+      await fallback.close();
+    },
+  };
+}
+
+/** Opens the upstream call on Bun. */
+export function openBunUpstream(createFetchUpstream: CreateFetchUpstream): OpenUpstream {
+  const fallback = openHttpUpstream();
+  const upstream = createFetchUpstream(globalThis.fetch, {
+    requestInit: { decompress: false },
+    decompresses: false,
+    ignoresHost: false,
+    fallback: fallback.upstream,
+    ...createProbe(),
+  });
+  // Read by Bun when the process starts, so it cannot be raised from in here.
+  const configured = Number(processEnv.get("BUN_CONFIG_MAX_HTTP_REQUESTS"));
+  const limit = configured > 0 ? configured : BUN_PARALLEL_CALLS;
+  const limited = spillOver(upstream, fallback.upstream, limit);
+  return {
+    // Bun's `fetch` holds up to 80 MiB of a chunked body; its `node:http` a third of that.
+    upstream: (request) => isChunked(request) ? fallback.upstream(request) : limited(request),
+    close: () => fallback.close(),
+  };
+}
+
+/**
+ * What Deno's `fetch` does badly: bodies without a declared length go at a few MiB a second and pile up
+ * in memory; a POST without a body is repeated when a kept connection turns out dead.
+ */
+function isHardForDeno(request: UpstreamRequest): boolean {
+  return isChunked(request) ||
+    (!REPEATABLE_METHODS.has(request.method) && !(declaredLength(request.headers) > 0));
+}
+
+/** True when the client sends a body without telling its length. */
+function isChunked({ incoming }: UpstreamRequest): boolean {
+  return incoming.headers.has("transfer-encoding");
+}
+
+/**
+ * Deno repeats any request whose body it holds whole. RFC 9110 §9.2.2 forbids that for a POST, which the
+ * upstream may have acted on. A `Blob` it does not repeat, and unlike a stream of ours a `Blob` keeps
+ * its length.
+ */
+async function fetchOnce(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+  const { method = "GET", body, headers } = init;
+  const isWhole = body instanceof ReadableStream &&
+    declaredLength(headers as HeaderList) <= SMALL_BODY_BYTES;
+  if (REPEATABLE_METHODS.has(method) || !isWhole) return await fetch(input, init);
+  return await fetch(input, { ...init, body: await readWhole(body) });
+}
+
+async function readWhole(body: ReadableStream): Promise<Blob> {
+  try {
+    return await new Response(body).blob();
+  } catch {
+    // A client's body only breaks off with the client.
+    throw createAbortFailure();
+  }
+}
+
+function declaredLength(headers: HeaderList): number {
+  return Number(headers.find(([name]) => name === "content-length")?.[1] ?? Number.NaN);
+}
+
+/** Sends what exceeds `limit` calls at once over a second way. */
+function spillOver(first: Upstream, second: Upstream, limit: number): Upstream {
+  let open = 0;
+  return async (request) => {
+    if (open >= limit) return await second(request);
+    open++;
+    let isOpen = true;
+    const release = (): void => {
+      if (isOpen) open--;
+      isOpen = false;
+    };
+    try {
+      const response = await first(request);
+      return {
+        ...response,
+        respond: (parts) =>
+          response.respond({
+            ...parts,
+            onClose(end): void {
+              release();
+              parts.onClose?.(end);
+            },
+          }),
+        cancel(): void {
+          release();
+          response.cancel();
+        },
+      };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  };
+}
+
+// Neither `fetch` gives up connecting before the kernel does, after two minutes.
+function createProbe(): Pick<FetchQuirks, "canConnect"> {
+  // Behind a forward proxy the origin itself may be out of reach.
+  const usesProxy = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].some((name) =>
+    processEnv.get(name) !== undefined || processEnv.get(name.toLowerCase()) !== undefined
+  );
+  if (usesProxy) return {};
+  const reachable = new Map<string, number>();
+  const probing = new Map<string, Promise<boolean>>();
+  return {
+    async canConnect(origin: string, timeoutMs: number): Promise<boolean> {
+      if ((reachable.get(origin) ?? 0) > Date.now()) return true;
+      const probe = probing.get(origin) ?? takesConnection(origin, timeoutMs);
+      probing.set(origin, probe);
+      const isReachable = await probe.finally(() => probing.delete(origin));
+      if (isReachable) reachable.set(origin, Date.now() + REACHABLE_MS);
+      return isReachable;
+    },
+  };
+}
+
+function takesConnection(origin: string, timeoutMs: number): Promise<boolean> {
+  const { protocol, hostname, port } = new URL(origin);
+  return new Promise((resolve) => {
+    const socket = connect({
+      host: hostname.replace(/^\[|\]$/g, ""),
+      port: Number(port) || (protocol === "https:" ? 443 : 80),
+    });
+    const finish = (isReachable: boolean): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(isReachable);
+    };
+    const timer = setTimeout(() => finish(false), timeoutMs);
+    socket.once("connect", () => finish(true));
+    // A refusal comes at once, also to `fetch`, which then tells it better.
+    socket.on("error", () => finish(true));
+  });
+}

@@ -1,0 +1,196 @@
+/**
+ * The upstream call over `node:http`: for what the `fetch` of Deno and Bun does badly: bodies
+ * without a declared length on Deno, more than 256 calls at once on Bun.
+ *
+ * Slower than `fetch` there, so it is the fallback. Bodies are pumped by hand: `stream.pipeline` ended
+ * Deno's process under load.
+ *
+ * @module
+ */
+
+import { Agent as HttpAgent, request as requestHttp } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import type { Socket } from "node:net";
+import { PassthroughError } from "../errors.ts";
+import type { OpenUpstream, UpstreamRequest, UpstreamResponse } from "../ports.ts";
+import { DispatchExchange } from "./_dispatch_exchange.ts";
+import type { DispatchBody, DispatchController, DispatchOptions } from "./_dispatch_exchange.ts";
+import { createTimeoutFailure } from "../upstream_failures.ts";
+
+interface Agents {
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+}
+
+/** Opens the upstream call. */
+export function openHttpUpstream(): OpenUpstream {
+  const agents = new Map<number, Agents>();
+
+  function agentsFor(keepAliveMs: number): Agents {
+    let found = agents.get(keepAliveMs);
+    if (found === undefined) {
+      // `timeout` ends unused connections; on one in use it only tells, and nobody listens.
+      const options = { keepAlive: keepAliveMs > 0, timeout: keepAliveMs };
+      found = { http: new HttpAgent(options), https: new HttpsAgent(options) };
+      agents.set(keepAliveMs, found);
+    }
+    return found;
+  }
+
+  return {
+    upstream: async (request: UpstreamRequest): Promise<UpstreamResponse> => {
+      assertBodyIsThere(request);
+      const { keepAliveMs, deadlines } = request;
+      return await new DispatchExchange(
+        (options, handler) =>
+          dispatch(options, handler, agentsFor(keepAliveMs), deadlines.connectMs),
+        request,
+        { relays: false },
+      ).start();
+    },
+    close(): Promise<void> {
+      for (const { http, https } of agents.values()) {
+        http.destroy();
+        https.destroy();
+      }
+      return Promise.resolve();
+    },
+  };
+}
+
+// The servers of Deno and Bun hide the body of a GET or HEAD. Sent on without it, the request would
+// wait for ever, or mean something else.
+function assertBodyIsThere({ incoming, headers }: UpstreamRequest): void {
+  const declared = headers.find(([name]) => name === "content-length")?.[1] ?? "0";
+  if (incoming.body !== null || (declared === "0" && !incoming.headers.has("transfer-encoding"))) {
+    return;
+  }
+  throw new PassthroughError(
+    "ERR_BAD_REQUEST",
+    "Cannot forward the request: this runtime does not hand out the body of a GET or HEAD",
+    { reason: "body_not_supported" },
+  );
+}
+
+function dispatch(
+  options: DispatchOptions,
+  handler: DispatchExchange,
+  agents: Agents,
+  connectMs: number,
+): void {
+  const { origin, path, method, headers, body } = options;
+  const url = new URL(origin);
+  const isTls = url.protocol === "https:";
+  const fields = groupHeaders(headers);
+  if (body !== null && fields["content-length"] === undefined) {
+    fields["transfer-encoding"] = "chunked";
+  }
+  const request = (isTls ? requestHttps : requestHttp)({
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    port: url.port || (isTls ? 443 : 80),
+    path,
+    method,
+    headers: fields,
+    setHost: fields["host"] === undefined,
+    agent: isTls ? agents.https : agents.http,
+  });
+  let response: IncomingMessage | undefined;
+  let isOver = false;
+  const fail = (error: Error): void => {
+    if (isOver) return;
+    isOver = true;
+    handler.onResponseError(controller, error);
+  };
+  const controller: DispatchController = {
+    get rawHeaders(): unknown {
+      return response?.rawHeaders;
+    },
+    pause: () => response?.pause(),
+    resume: () => response?.resume(),
+    abort(reason: Error): void {
+      request.destroy(reason);
+      response?.destroy();
+      fail(reason);
+    },
+  };
+  request.on("error", fail);
+  request.on("response", (incoming) => {
+    response = incoming;
+    incoming.on("data", (chunk: Buffer) => handler.onResponseData(controller, chunk));
+    incoming.on("error", fail);
+    incoming.on("end", () => {
+      if (isOver || !incoming.complete) return;
+      isOver = true;
+      handler.onResponseEnd();
+    });
+    // The connection broke inside the body.
+    incoming.on("close", () => fail(Object.assign(new Error("Lost"), { code: "ECONNRESET" })));
+    handler.onResponseStart(
+      controller,
+      incoming.statusCode ?? 0,
+      undefined,
+      incoming.statusMessage,
+    );
+  });
+  whenConnected(request, isTls, connectMs, () => {
+    handler.onRequestStart(controller);
+    pump(body, request).catch((error: Error) => controller.abort(error));
+  });
+}
+
+// One value is a string, not a list: `host` may be nothing else.
+function groupHeaders(flat: readonly string[]): Record<string, string | string[]> {
+  const grouped: Record<string, string | string[]> = Object.create(null);
+  for (let index = 0; index + 1 < flat.length; index += 2) {
+    const name = flat[index] as string;
+    const value = flat[index + 1] as string;
+    const before = grouped[name];
+    grouped[name] = before === undefined ? value : [before, value].flat();
+  }
+  return grouped;
+}
+
+function whenConnected(
+  request: ClientRequest,
+  isTls: boolean,
+  connectMs: number,
+  next: () => void,
+): void {
+  request.once("socket", (socket: Socket) => {
+    // Deno repeats by itself what fails on a kept connection, a POST that we break off included: it
+    // keeps the pieces written for that, though their buffer is in use again, and its process ends.
+    request.reusedSocket = false;
+    if (!socket.connecting) return next();
+    const timer = connectMs > 0
+      ? setTimeout(() => request.destroy(createTimeoutFailure("connect")), connectMs)
+      : undefined;
+    request.once("close", () => clearTimeout(timer));
+    socket.once(isTls ? "secureConnect" : "connect", () => {
+      clearTimeout(timer);
+      next();
+    });
+  });
+}
+
+async function pump(body: DispatchBody, request: ClientRequest): Promise<void> {
+  if (body !== null && Symbol.asyncIterator in body) {
+    for await (const piece of body) {
+      // Written out before the next is read: the pieces share a buffer.
+      await write(piece, request);
+      if (request.destroyed) return;
+    }
+    request.end();
+  } else request.end(body ?? undefined);
+}
+
+function write(piece: Uint8Array, request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      request.removeListener("close", done);
+      resolve();
+    };
+    request.once("close", done);
+    request.write(piece, done);
+  });
+}
