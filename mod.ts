@@ -202,6 +202,7 @@ export type {
   OpenapiOverride,
   ParsedManifest,
   ParseManifestOptions,
+  PassthroughAuth,
   Provider,
   ResponseFormat,
   Tool,
@@ -231,6 +232,7 @@ export type {
   Credential,
   CredentialFields,
   ForwardInput,
+  ForwardPorts,
   HostName,
   Injection,
   MutableHeaderList,
@@ -281,6 +283,8 @@ export type {
 
 // What the machine hands in
 export type {
+  AddressPolicy,
+  ByteTransform,
   Clock,
   CreateFetchUpstream,
   Deadlines,
@@ -311,6 +315,8 @@ export type {
   SpawnResult,
   StreamEnd,
   Terminal,
+  Tunnel,
+  TunnelRequest,
   Upstream,
   UpstreamRequest,
   UpstreamResponse,

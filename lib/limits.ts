@@ -50,6 +50,10 @@ export const DEFAULT_IDLE_TIMEOUT_SECONDS: number = 60;
 export const DEFAULT_MAX_REQUEST_BYTES: number = 104_857_600;
 /** Default cap on a passthrough response body, in bytes. */
 export const DEFAULT_MAX_RESPONSE_BYTES: number = 524_288_000;
+/** Default time a WebSocket may be silent both ways, in seconds. */
+export const DEFAULT_WEBSOCKET_IDLE_SECONDS: number = 600;
+/** Default cap on one WebSocket message, in bytes. */
+export const DEFAULT_MAX_MESSAGE_BYTES: number = 16 * 1024 * 1024;
 /** How long open requests may take after SIGTERM, in milliseconds. */
 export const DRAIN_GRACE_MS: number = 10_000;
 /** Log lines waiting for a slow reader; beyond it lines are dropped and counted. */

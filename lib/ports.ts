@@ -113,6 +113,50 @@ export interface UpstreamRequest {
   readonly maxRequestBytes: number;
   /** Most bytes of response body; 0 means no limit. Exceeding breaks the response off. */
   readonly maxResponseBytes: number;
+  /** What to do where the address that would be dialled is a private one; default `allow`. */
+  readonly privateAddresses?: AddressPolicy | undefined;
+}
+
+/**
+ * One WebSocket handshake with an upstream (RFC 6455 §4.1), decided in every detail. The client's own
+ * handshake fields (`sec-websocket-key`, `-version`) are not in `headers`: whoever dials writes them.
+ */
+export interface TunnelRequest {
+  /** Absolute URL, `http:` or `https:`; path and query are sent byte for byte. */
+  readonly url: string;
+  /** Header fields to send; `sec-websocket-protocol` as the client sent it, no hop-by-hop field. */
+  readonly headers: HeaderList;
+  /** `Host` to send instead of the URL's own. */
+  readonly host?: string | undefined;
+  /** The client's request, whose connection is upgraded. */
+  readonly incoming: Request;
+  /** Deadlines of the handshake: `connectMs` and `headersMs` are in force. */
+  readonly deadlines: Deadlines;
+  /** How long the connection may be silent both ways, in milliseconds; 0 means no limit. */
+  readonly idleMs: number;
+  /** Most bytes of one message, either way; 0 means no limit. Exceeding closes with 1009. */
+  readonly maxMessageBytes: number;
+  /** What to do where the address that would be dialled is a private one; default `allow`. */
+  readonly privateAddresses?: AddressPolicy | undefined;
+}
+
+/**
+ * Dials an upstream's WebSocket. An answer of status 101 stands for an open connection: `respond` then
+ * gives the response that the server of this runtime turns into the client's 101 and relays both ways,
+ * `cancel` closes the upstream's side. Any other status is an ordinary answer of the upstream.
+ * Rejects as {@link Upstream} does, before the client has got anything.
+ */
+export type Tunnel = (request: TunnelRequest) => Promise<UpstreamResponse>;
+
+/** What is done about private, loopback and link-local addresses when an upstream is dialled. */
+export type AddressPolicy = "allow" | "warn" | "block";
+
+/** Changes bytes on their way. Synchronous; holds back as little as it can. */
+export interface ByteTransform {
+  /** Takes a piece, gives what can go on of everything taken so far; may be empty. */
+  push(piece: Uint8Array): Uint8Array;
+  /** Gives what was held back, at the end of the body. */
+  flush(): Uint8Array;
 }
 
 /** How a relayed response ended. */
@@ -123,6 +167,8 @@ export interface StreamEnd {
   readonly bytesReceived: number;
   /** Why it was broken off; absent when it went through whole. */
   readonly error?: ErrorCode | undefined;
+  /** Close code of a WebSocket (RFC 6455 §7.4), as seen or set here; absent for other answers. */
+  readonly closeCode?: number | undefined;
 }
 
 /** What the client's response is made of. */
@@ -135,6 +181,8 @@ export interface ResponseParts {
   readonly headers: HeaderList;
   /** Called once, when the last byte left or the exchange broke. */
   readonly onClose?: ((end: StreamEnd) => void) | undefined;
+  /** Applied to the body; its length may not change. Limits and counts are those before it. */
+  readonly transform?: ByteTransform | undefined;
 }
 
 /** An upstream's answer before its body was read. The body is raw: never decompressed. */
@@ -166,6 +214,8 @@ export type Upstream = (request: UpstreamRequest) => Promise<UpstreamResponse>;
 export interface OpenUpstream {
   /** The call. */
   readonly upstream: Upstream;
+  /** The call for WebSockets; absent where the runtime has none. */
+  readonly tunnel?: Tunnel | undefined;
   /** Closes the connections that are kept. */
   close(): Promise<void>;
 }

@@ -90,6 +90,12 @@ export const HOST: TextRule = {
   words: 'a host name or address without scheme or path, for example "api.example.com"',
 };
 
+/** RFC 6749 §3.3: a scope token. A star would make it a pattern, which nobody can be asked for. */
+export const SCOPE: TextRule = {
+  pattern: /^[!#-)+-Z\[\]-~]+$/,
+  words: `a scope: visible ASCII without '"', '\\' and '*'`,
+};
+
 /** A path as it stands in a canonical request: visible ASCII, no query, no empty or dot segment. */
 export const PATH: TextRule = {
   pattern: /^(?!.*\/\.{1,2}(?:\/|$))(?!.*\/\/.)\/(?:[!"$&->@-Z\[\]-~]|%[0-9A-Fa-f]{2})*$/,

@@ -35,6 +35,7 @@ export type {
   InjectTarget,
   Manifest,
   OpenapiOverride,
+  PassthroughAuth,
   Provider,
   ResponseFormat,
   Tool,

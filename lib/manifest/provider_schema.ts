@@ -8,9 +8,11 @@ import {
   DEFAULT_CLI_TIMEOUT_SECONDS,
   DEFAULT_CONNECT_TIMEOUT_SECONDS,
   DEFAULT_IDLE_TIMEOUT_SECONDS,
+  DEFAULT_MAX_MESSAGE_BYTES,
   DEFAULT_MAX_REQUEST_BYTES,
   DEFAULT_MAX_RESPONSE_BYTES,
   DEFAULT_READ_TIMEOUT_SECONDS,
+  DEFAULT_WEBSOCKET_IDLE_SECONDS,
 } from "../limits.ts";
 import {
   changed,
@@ -31,6 +33,7 @@ import {
   PATH_OR_NOTHING,
   PROVIDER_NAME,
   QUERY_NAME,
+  SCOPE,
   seconds,
   secondsOrZero,
   table,
@@ -286,6 +289,39 @@ const PROVIDER_TABLE = table({
       changed(name(TOKEN, "A method.", "GET"), (method) => method.toUpperCase()),
       "Passthrough: the only methods that are forwarded.",
     ),
+  ),
+  auth: withDefault(
+    choice(
+      ["signature", "jwt", "signature+jwt", "any"],
+      "Passthrough: what a caller must show: a sandbox signature (as --sig-verify-mode says), a " +
+        "session token that holds the scope, both, or either.",
+    ),
+    "signature",
+  ),
+  scope: optional(
+    textLike(
+      SCOPE,
+      "Passthrough: the scope a session token must hold; passthrough:<name> when absent.",
+    ),
+  ),
+  redact_response: withDefault(
+    flag(
+      "Passthrough: take injected secrets out of response bodies too: raw, base64, hex and " +
+        "percent-encoded.",
+    ),
+    false,
+  ),
+  max_concurrent_requests: withDefault(
+    wholeNumber(0, "Passthrough: most requests forwarded at once; 0 means no limit."),
+    0,
+  ),
+  websocket_idle_timeout_seconds: withDefault(
+    secondsOrZero("Passthrough: seconds a WebSocket may be silent both ways; 0 means no limit."),
+    DEFAULT_WEBSOCKET_IDLE_SECONDS,
+  ),
+  max_message_bytes: withDefault(
+    wholeNumber(0, "Passthrough: most bytes of one WebSocket message; 0 means no limit."),
+    DEFAULT_MAX_MESSAGE_BYTES,
   ),
 }, "The upstream this file describes.");
 

@@ -152,7 +152,22 @@ export interface Provider {
   readonly allow_empty_segments: boolean;
   /** Methods that are forwarded, upper case; absent means all. */
   readonly allow_methods?: readonly string[] | undefined;
+  /** What a caller must show: a sandbox signature (as its mode says), a session token, both, either. */
+  readonly auth: PassthroughAuth;
+  /** Scope that a session token must hold; absent means `passthrough:<name>`. */
+  readonly scope?: string | undefined;
+  /** True: injected secrets are taken out of response bodies too, in raw and encoded forms. */
+  readonly redact_response: boolean;
+  /** Most requests forwarded at once; 0 means no limit. */
+  readonly max_concurrent_requests: number;
+  /** Seconds a WebSocket may be silent both ways; 0 means no limit. */
+  readonly websocket_idle_timeout_seconds: number;
+  /** Most bytes of one WebSocket message, as it is on the wire; 0 means no limit. */
+  readonly max_message_bytes: number;
 }
+
+/** What a caller of a passthrough route must show. */
+export type PassthroughAuth = "signature" | "jwt" | "signature+jwt" | "any";
 
 /** A program whose output is the credential. */
 export interface AuthGenerator {

@@ -5,13 +5,28 @@
  */
 
 import { PassthroughError } from "../errors.ts";
-import type { HeaderList, StreamEnd, Upstream, UpstreamResponse } from "../ports.ts";
+import type {
+  AddressPolicy,
+  HeaderList,
+  StreamEnd,
+  Tunnel,
+  Upstream,
+  UpstreamResponse,
+} from "../ports.ts";
 import type { CanonicalTarget } from "./canonical_path.ts";
 import { filterRequestHeaders, filterResponseHeaders } from "./headers.ts";
 import type { MutableHeaderList } from "./headers.ts";
 import { resolvePath } from "./policy.ts";
 import type { PathVerdict } from "./policy.ts";
 import type { Route } from "./route_table.ts";
+
+/** What a request is forwarded through. */
+export interface ForwardPorts {
+  /** The upstream call. */
+  readonly upstream: Upstream;
+  /** The upstream call for WebSockets; without one an upgrade is forwarded as plain HTTP. */
+  readonly tunnel?: Tunnel | undefined;
+}
 
 /** One request to forward. */
 export interface ForwardInput {
@@ -23,6 +38,8 @@ export interface ForwardInput {
   readonly target: CanonicalTarget;
   /** Fields added to the answer; they replace the upstream's of the same name. Names in lower case. */
   readonly responseHeaders?: HeaderList | undefined;
+  /** What to do where the address that would be dialled is a private one; default `allow`. */
+  readonly privateAddresses?: AddressPolicy | undefined;
   /** Called once when the answer is through or broke off. Not called when `forward` rejects. */
   readonly onClose?: ((end: StreamEnd) => void) | undefined;
 }
@@ -40,13 +57,13 @@ const DECIMAL_REGEXP = /^[0-9]{1,15}$/;
  * the upstream echoes in a header field do not reach the client.
  *
  * @param input Route, request and canonical target.
- * @param upstream The upstream call.
+ * @param ports The upstream calls.
  * @returns The answer for the client, its body still streaming.
  * @throws {PassthroughError} `ERR_PATH_INVALID` (reason `encoded_slash`, `empty_segment`, `rewrite`,
  * `url_mismatch`) or `ERR_PATH_DENIED` for the path; `ERR_METHOD_NOT_ALLOWED` for the method;
  * `ERR_CREDENTIAL_MISSING` when the route's keyring entry is not there; `ERR_REQUEST_TOO_LARGE` or
- * `ERR_RESPONSE_TOO_LARGE` for a declared length beyond the route's limit; and what `upstream` rejects
- * with.
+ * `ERR_RESPONSE_TOO_LARGE` for a declared length beyond the route's limit; and what the upstream call
+ * rejects with.
  *
  * @example Usage
  * ```ts
@@ -70,11 +87,12 @@ const DECIMAL_REGEXP = /^[0-9]{1,15}$/;
  * const target = canonicalizeTarget("/chat/models?limit=1");
  * assert.ok(target.ok && routes[0]);
  * const request = new Request("http://localhost/chat/models?limit=1");
- * const response = await forward({ route: routes[0], request, target: target.target }, upstream);
+ * const input = { route: routes[0], request, target: target.target };
+ * const response = await forward(input, { upstream });
  * assert.equal(await response.text(), "https://api.example.com/v1/models?limit=1 Bearer secret");
  * ```
  */
-export async function forward(input: ForwardInput, upstream: Upstream): Promise<Response> {
+export async function forward(input: ForwardInput, ports: ForwardPorts): Promise<Response> {
   const { route, request, target } = input;
   const method = request.method.toUpperCase();
   assertMethod(route, method);
@@ -89,7 +107,7 @@ export async function forward(input: ForwardInput, upstream: Upstream): Promise<
   });
   assertRequestLength(headers, route.maxRequestBytes);
   injection.addHeaders(headers);
-  const response = await upstream({
+  const response = await ports.upstream({
     method,
     url: verdict.url + injection.addQuery(target.query),
     headers,
@@ -99,6 +117,7 @@ export async function forward(input: ForwardInput, upstream: Upstream): Promise<
     keepAliveMs: route.keepAliveMs,
     maxRequestBytes: route.maxRequestBytes,
     maxResponseBytes: route.maxResponseBytes,
+    privateAddresses: input.privateAddresses,
   });
   return relay(input, method, response);
 }

@@ -44,7 +44,7 @@ export { resolvePath } from "./policy.ts";
 
 export type { CanonicalResult, CanonicalTarget, PathRefusal } from "./canonical_path.ts";
 export type { Credential, CredentialFields, Injection, SecretSource } from "./credentials.ts";
-export type { ForwardInput } from "./forward.ts";
+export type { ForwardInput, ForwardPorts } from "./forward.ts";
 export type { HostName } from "./host.ts";
 export type { MutableHeaderList, RequestFilterOptions } from "./headers.ts";
 export type { PassthroughProvider, Route, RouteQuery, RouteTable } from "./route_table.ts";
@@ -64,12 +64,16 @@ export type {
   UploadDestination,
 } from "../manifest/types.ts";
 export type {
+  AddressPolicy,
+  ByteTransform,
   Deadlines,
   FetchLike,
   FetchQuirks,
   HeaderList,
   ResponseParts,
   StreamEnd,
+  Tunnel,
+  TunnelRequest,
   Upstream,
   UpstreamRequest,
   UpstreamResponse,

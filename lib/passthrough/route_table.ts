@@ -5,7 +5,7 @@
  */
 
 import type { Deadlines } from "../ports.ts";
-import type { Provider } from "../manifest/types.ts";
+import type { PassthroughAuth, Provider } from "../manifest/types.ts";
 import {
   compileRules,
   inField,
@@ -45,6 +45,13 @@ export type PassthroughProvider =
     | "allow_encoded_slash"
     | "allow_empty_segments"
     | "allow_methods"
+    | "auth"
+    | "scope"
+    | "redact_response"
+    | "max_concurrent_requests"
+    | "forward_websockets"
+    | "websocket_idle_timeout_seconds"
+    | "max_message_bytes"
   >;
 
 /** One passthrough route, compiled. Holds no secret that can be printed or enumerated. */
@@ -85,6 +92,20 @@ export interface Route extends Credential {
   readonly maxRequestBytes: number;
   /** Most bytes of a response body; 0: no limit. */
   readonly maxResponseBytes: number;
+  /** What a caller must show. */
+  readonly auth: PassthroughAuth;
+  /** Scope that a session token must hold, whole or for the request's method and path. */
+  readonly scope: string;
+  /** True: injected secrets are taken out of response bodies. */
+  readonly redactsBody: boolean;
+  /** Most requests forwarded at once; 0: no limit. */
+  readonly maxConcurrent: number;
+  /** True: WebSocket upgrades are relayed. */
+  readonly forwardsWebSockets: boolean;
+  /** How long a WebSocket may be silent both ways, in milliseconds; 0: no limit. */
+  readonly webSocketIdleMs: number;
+  /** Most bytes of one WebSocket message; 0: no limit. */
+  readonly maxMessageBytes: number;
 }
 
 /** Routes in the order they are tried. */
@@ -210,5 +231,12 @@ function createRoute(provider: PassthroughProvider, keyring: SecretSource): Rout
     keepAliveMs: toMilliseconds(provider.idle_timeout_seconds),
     maxRequestBytes: provider.max_request_bytes,
     maxResponseBytes: provider.max_response_bytes,
+    auth: provider.auth,
+    scope: provider.scope ?? `passthrough:${provider.name}`,
+    redactsBody: provider.redact_response,
+    maxConcurrent: provider.max_concurrent_requests,
+    forwardsWebSockets: provider.forward_websockets,
+    webSocketIdleMs: toMilliseconds(provider.websocket_idle_timeout_seconds),
+    maxMessageBytes: provider.max_message_bytes,
   };
 }

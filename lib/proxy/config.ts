@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Clock, Hashes, Log, Upstream } from "../ports.ts";
+import type { Clock, Hashes, Log, Tunnel, Upstream } from "../ports.ts";
 import type { SignatureSettings } from "./settings.ts";
 import type { ProxySources } from "./sources.ts";
 
@@ -33,6 +33,8 @@ export interface ProxyConfig {
 export interface ProxyPorts {
   /** The upstream call, for example of `createFetchUpstream(fetch)`. */
   readonly upstream: Upstream;
+  /** The upstream call for WebSockets; without one no upgrade is relayed. */
+  readonly tunnel?: Tunnel | undefined;
   /** Takes log records; default none. */
   readonly log?: Log | undefined;
   /** Hash primitives; default Web Crypto. Synchronous ones keep the gates synchronous. */

@@ -55,6 +55,8 @@ export type {
   UploadDestination,
 } from "../manifest/types.ts";
 export type {
+  AddressPolicy,
+  ByteTransform,
   Clock,
   CreateFetchUpstream,
   Deadlines,
@@ -85,6 +87,8 @@ export type {
   SpawnResult,
   StreamEnd,
   Terminal,
+  Tunnel,
+  TunnelRequest,
   Upstream,
   UpstreamRequest,
   UpstreamResponse,

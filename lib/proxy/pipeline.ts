@@ -16,6 +16,7 @@ import type {
   MaybePromise,
   RequestInfo,
   StreamEnd,
+  Tunnel,
   Upstream,
 } from "../ports.ts";
 import { canonicalizeTarget } from "../passthrough/canonical_path.ts";
@@ -65,6 +66,8 @@ export interface PipelineParts {
   readonly app: NamedApp;
   /** The upstream call. */
   readonly upstream: Upstream;
+  /** The upstream call for WebSockets. */
+  readonly tunnel?: Tunnel | undefined;
   /** Keeps and logs what happens. */
   readonly observer: Observer;
   /** True: unmatched paths are answered as a proxy with passthrough answers them. */
@@ -177,7 +180,7 @@ async function relay(
   route: Route,
   target: CanonicalTarget,
   { request, exchange }: Passage,
-  { upstream, observer }: PipelineParts,
+  { upstream, tunnel, observer }: PipelineParts,
 ): Promise<Response | Refusal> {
   exchange.route = route.name;
   let response: Response | undefined;
@@ -199,7 +202,7 @@ async function relay(
           endOnce();
         },
       },
-      upstream,
+      { upstream, tunnel },
     );
     exchange.relayed = true;
     endOnce();

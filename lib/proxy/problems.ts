@@ -54,6 +54,8 @@ export interface PublicProblem {
   readonly tellsReason?: boolean;
   /** `WWW-Authenticate` of the answer (RFC 6750 §3). */
   readonly challenge?: string;
+  /** Other fields of the answer. */
+  readonly headers?: HeaderList;
 }
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -153,6 +155,12 @@ export const PROBLEMS: Readonly<Record<ErrorCode, PublicProblem>> = {
     reason: "credential_missing",
     detail: "service unavailable: the credential of this route is not in the keyring",
   },
+  ERR_ROUTE_BUSY: {
+    status: 503,
+    reason: "route_busy",
+    detail: "service unavailable: as many requests of this route as it may forward are under way",
+    headers: [["retry-after", "1"]],
+  },
   ERR_REQUEST_TOO_LARGE: {
     status: 413,
     reason: "request_too_large",
@@ -229,7 +237,9 @@ export function createProblemResponse(refusal: Refusal, requestId: string): Resp
     ["cache-control", "no-store"],
   ]);
   if (entry.challenge !== undefined) headers.set("www-authenticate", entry.challenge);
-  for (const [name, value] of refusal.headers ?? []) headers.set(name, value);
+  for (const [name, value] of [...entry.headers ?? [], ...refusal.headers ?? []]) {
+    headers.set(name, value);
+  }
   return new Response(JSON.stringify(body), {
     status: entry.status,
     statusText: body.title,

@@ -82,7 +82,7 @@ export interface Proxy {
  * ```
  */
 export async function createProxy(config: ProxyConfig, ports: ProxyPorts): Promise<Proxy> {
-  const { upstream, log = ignoreRecord, hashes = webHashes, now = Date.now } = ports;
+  const { upstream, tunnel, log = ignoreRecord, hashes = webHashes, now = Date.now } = ports;
 
   async function load(assertSound: typeof assertStartable): Promise<ProxyState> {
     const sources = await config.load();
@@ -122,6 +122,7 @@ export async function createProxy(config: ProxyConfig, ports: ProxyPorts): Promi
       current: () => state,
       app: createNamedApp(config.version, now),
       upstream,
+      tunnel,
       observer: createObserver(log, now),
       enablePassthrough: config.enablePassthrough,
     }),

@@ -65,7 +65,7 @@ export async function openProxy(settings: ProxySettings, runtime: Runtime): Prom
       enablePassthrough: settings.enablePassthrough,
       signature: settings.signature,
       load: createSourceLoader(settings, runtime),
-    }, { upstream: opened.upstream, hashes: runtime.hashes, log });
+    }, { upstream: opened.upstream, tunnel: opened.tunnel, hashes: runtime.hashes, log });
   } catch (error) {
     await opened.close();
     throw error;

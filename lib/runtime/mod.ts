@@ -12,6 +12,8 @@ export { createEntry, isMainModule } from "./entry.ts";
 export type { EntryOptions, ServerEntry } from "./entry.ts";
 export { openRuntime } from "./open.ts";
 export type {
+  AddressPolicy,
+  ByteTransform,
   Clock,
   CreateFetchUpstream,
   Deadlines,
@@ -40,6 +42,8 @@ export type {
   SpawnResult,
   StreamEnd,
   Terminal,
+  Tunnel,
+  TunnelRequest,
   Upstream,
   UpstreamRequest,
   UpstreamResponse,

@@ -61,6 +61,11 @@ describe("parseManifest()", () => {
         allow_missing_credential: false,
         allow_encoded_slash: false,
         allow_empty_segments: false,
+        auth: "signature",
+        redact_response: false,
+        max_concurrent_requests: 0,
+        websocket_idle_timeout_seconds: 600,
+        max_message_bytes: 16777216,
       },
     });
   });

@@ -143,7 +143,7 @@ describe("a request through each shipped manifest", () => {
         connection: "close",
       },
     });
-    return await forward({ route, request, target }, upstream);
+    return await forward({ route, request, target }, { upstream });
   }
 
   for (const provider of providers) {

@@ -32,6 +32,12 @@ export function makeProvider(parts: Partial<PassthroughProvider> = {}): Passthro
     allow_missing_credential: false,
     allow_encoded_slash: false,
     allow_empty_segments: false,
+    auth: "signature",
+    redact_response: false,
+    max_concurrent_requests: 0,
+    forward_websockets: false,
+    websocket_idle_timeout_seconds: 600,
+    max_message_bytes: 0,
     ...parts,
   };
 }

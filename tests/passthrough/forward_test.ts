@@ -55,7 +55,7 @@ async function send(
   const request = new Request("http://localhost/ignored", init);
   const response = await forward(
     { route: makeRoute(parts), request, target: makeTarget(rawTarget) },
-    upstream,
+    { upstream },
   );
   return { response, request: sent[0]! };
 }
@@ -66,7 +66,7 @@ test("forward() sends method, URL, limits and deadlines of the route", async () 
   const route = makeRoute({ ...BEARER, host_override: "other.example" });
   const { upstream, sent } = fakeUpstream();
   const request = new Request("http://localhost/ignored", { method: "POST", body: "hello" });
-  await forward({ route, request, target: makeTarget("/x/v1?a=%2e&b") }, upstream);
+  await forward({ route, request, target: makeTarget("/x/v1?a=%2e&b") }, { upstream });
   const [one] = sent;
   assert.equal(one?.method, "POST");
   assert.equal(one?.url, "http://upstream.example/base/v1?a=%2e&b");
@@ -130,11 +130,14 @@ test("forward() refuses a denied path without calling the upstream", async () =>
   const upstream = (): never => assert.fail("the upstream was called");
   const request = new Request("http://localhost/");
   const route = makeRoute({ deny_paths: ["/config/*"] });
-  await assert.rejects(forward({ route, request, target: makeTarget("/x/config/y") }, upstream), {
-    code: "ERR_PATH_DENIED",
-    reason: "deny_paths",
-  });
-  await assert.rejects(forward({ route, request, target: makeTarget("/x/a%2fb") }, upstream), {
+  await assert.rejects(
+    forward({ route, request, target: makeTarget("/x/config/y") }, { upstream }),
+    {
+      code: "ERR_PATH_DENIED",
+      reason: "deny_paths",
+    },
+  );
+  await assert.rejects(forward({ route, request, target: makeTarget("/x/a%2fb") }, { upstream }), {
     code: "ERR_PATH_INVALID",
     reason: "encoded_slash",
   });
@@ -147,7 +150,7 @@ test("forward() refuses methods that no route takes", async () => {
     });
     const { upstream } = fakeUpstream();
     await assert.rejects(
-      forward({ route: makeRoute(), request, target: makeTarget("/x") }, upstream),
+      forward({ route: makeRoute(), request, target: makeTarget("/x") }, { upstream }),
       { code: "ERR_METHOD_NOT_ALLOWED" },
       method,
     );
@@ -186,10 +189,10 @@ test("forward() refuses a declared response length past the limit and frees the 
   const { upstream, cancelled } = fakeUpstream({ headers: [["content-length", "2001"]] });
   const request = new Request("http://localhost/");
   const input = { route: makeRoute(), request, target: makeTarget("/x") };
-  await assert.rejects(forward(input, upstream), { code: "ERR_RESPONSE_TOO_LARGE" });
+  await assert.rejects(forward(input, { upstream }), { code: "ERR_RESPONSE_TOO_LARGE" });
   assert.equal(cancelled(), 1);
   const route = makeRoute({ max_response_bytes: 0 });
-  assert.ok(await forward({ ...input, route }, upstream));
+  assert.ok(await forward({ ...input, route }, { upstream }));
 });
 
 test("forward() takes lengths that no body follows", async () => {
@@ -220,7 +223,7 @@ test("forward() relays status, reason and headers and adds its own in place", as
     target: makeTarget("/x"),
     responseHeaders: [["x-request-id", "ours"]],
     onClose: (end) => ends.push(end),
-  }, upstream);
+  }, { upstream });
   assert.equal(response.status, 418);
   assert.equal(response.statusText, "Fine");
   assert.deepEqual(response.headers.getSetCookie(), ["a=1", "b=2"]);
@@ -235,5 +238,5 @@ test("forward() rejects with what the upstream rejects with", async () => {
     request: new Request("http://localhost/"),
     target: makeTarget("/x"),
   };
-  await assert.rejects(forward(input, () => Promise.reject(failure)), failure);
+  await assert.rejects(forward(input, { upstream: () => Promise.reject(failure) }), failure);
 });

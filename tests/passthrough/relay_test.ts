@@ -31,7 +31,7 @@ async function startRelay(
     if (!result.ok) return new Response(result.reason, { status: 400 });
     const onClose = (end: StreamEnd): void => void ends.push(end);
     try {
-      return await forward({ route, request, target: result.target, onClose }, upstream);
+      return await forward({ route, request, target: result.target, onClose }, { upstream });
     } catch (error) {
       return new Response((error as { code?: string }).code ?? "unknown", { status: 502 });
     }

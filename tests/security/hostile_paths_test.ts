@@ -40,15 +40,17 @@ async function attempt(
   const headers = { authorization: "Bearer caller" };
   const request = new Request("http://localhost/", { headers });
   try {
-    await forward({ route, request, target: result.target }, (one) => {
-      sent = one;
-      return Promise.resolve({
-        status: 200,
-        statusText: "",
-        headers: [],
-        respond: () => new Response(),
-        cancel: () => {},
-      });
+    await forward({ route, request, target: result.target }, {
+      upstream: (one) => {
+        sent = one;
+        return Promise.resolve({
+          status: 200,
+          statusText: "",
+          headers: [],
+          respond: () => new Response(),
+          cancel: () => {},
+        });
+      },
     });
   } catch (error) {
     if (!isAtiError(error)) throw error;
