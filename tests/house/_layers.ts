@@ -3,7 +3,13 @@
 import type { Import } from "./_tree.ts";
 
 /** What a room may import besides itself: rooms by name. */
-const FLOOR_0: readonly string[] = ["errors", "ports", "limits", "upstream_failures"];
+const FLOOR_0: readonly string[] = [
+  "errors",
+  "ports",
+  "limits",
+  "private_addresses",
+  "upstream_failures",
+];
 const FLOOR_1: readonly string[] = [...FLOOR_0, "encoding"];
 const FLOOR_2: readonly string[] = [
   ...FLOOR_1,
@@ -31,6 +37,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: FLOOR_0,
   ports: FLOOR_0,
   limits: FLOOR_0,
+  private_addresses: FLOOR_0,
   upstream_failures: FLOOR_0,
   encoding: FLOOR_0,
   jwt: FLOOR_1,
