@@ -36,6 +36,8 @@ export interface ForwardInput {
   readonly request: Request;
   /** Its canonical target: the one the route was chosen by. */
   readonly target: CanonicalTarget;
+  /** What `resolvePath` says of route and target, where it was asked before. */
+  readonly verdict?: PathVerdict | undefined;
   /** Fields added to the answer; they replace the upstream's of the same name. Names in lower case. */
   readonly responseHeaders?: HeaderList | undefined;
   /** What to do where the address that would be dialled is a private one; default `allow`. */
@@ -96,7 +98,7 @@ export async function forward(input: ForwardInput, ports: ForwardPorts): Promise
   const { route, request, target } = input;
   const method = request.method.toUpperCase();
   assertMethod(route, method);
-  const verdict = resolvePath(route, target);
+  const { verdict = resolvePath(route, target) } = input;
   if (!verdict.allowed) throw refusePath(verdict);
   const { keepsAuthorization } = verdict;
   if (!keepsAuthorization) assertCredential(route);

@@ -21,10 +21,19 @@ export type PathVerdict =
   }
   | {
     readonly allowed: false;
-    /** `ERR_PATH_INVALID` or `ERR_PATH_DENIED`. */
-    readonly code: "ERR_PATH_INVALID" | "ERR_PATH_DENIED";
+    /** The stable code. */
+    readonly code: "ERR_PATH_INVALID";
     /** Why, for the log. */
-    readonly reason: "encoded_slash" | "empty_segment" | "rewrite" | "url_mismatch" | "deny_paths";
+    readonly reason: "encoded_slash" | "empty_segment" | "rewrite" | "url_mismatch";
+  }
+  | {
+    readonly allowed: false;
+    /** The stable code. */
+    readonly code: "ERR_PATH_DENIED";
+    /** Why, for the log. */
+    readonly reason: "deny_paths";
+    /** As for a path that is allowed: who asks must not tell the two apart before it is known. */
+    readonly keepsAuthorization: boolean;
   };
 
 /**
@@ -40,13 +49,14 @@ export function resolvePath(route: Route, target: CanonicalTarget): PathVerdict 
   if (target.hasEmptySegments && !route.allowEmptySegments) return refuse("empty_segment");
   const path = rewrite(route, target.path);
   if (path === undefined) return refuse("rewrite");
+  const keepsAuthorization = route.keepsAuthorization(path);
   if (route.isDenied(path)) {
-    return { allowed: false, code: "ERR_PATH_DENIED", reason: "deny_paths" };
+    return { allowed: false, code: "ERR_PATH_DENIED", reason: "deny_paths", keepsAuthorization };
   }
   const upstreamPath = route.basePath + path;
   const url = route.origin + upstreamPath;
   if (!isPlainPath(path) && !meansPath(url, route, upstreamPath)) return refuse("url_mismatch");
-  return { allowed: true, path, url, keepsAuthorization: route.keepsAuthorization(path) };
+  return { allowed: true, path, url, keepsAuthorization };
 }
 
 function refuse(

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { forward } from "../../lib/passthrough/forward.ts";
+import { resolvePath } from "../../lib/passthrough/policy.ts";
 import type { PassthroughProvider } from "../../lib/passthrough/route_table.ts";
 import type {
   HeaderList,
@@ -141,6 +142,21 @@ test("forward() refuses a denied path without calling the upstream", async () =>
     code: "ERR_PATH_INVALID",
     reason: "encoded_slash",
   });
+});
+
+test("forward() takes a path verdict that was made before, and refuses as it says", async () => {
+  const { upstream, sent } = fakeUpstream();
+  const target = makeTarget("/x/v1");
+  const route = makeRoute();
+  const request = new Request("http://localhost/");
+  const verdict = resolvePath(route, makeTarget("/x/other"));
+  await forward({ route, request, target, verdict }, { upstream });
+  assert.equal(sent[0]?.url, "http://upstream.example/base/other");
+  const denied = resolvePath(makeRoute({ deny_paths: ["/v1"] }), target);
+  await assert.rejects(forward({ route, request, target, verdict: denied }, { upstream }), {
+    code: "ERR_PATH_DENIED",
+  });
+  assert.equal(sent.length, 1);
 });
 
 test("forward() refuses methods that no route takes", async () => {

@@ -56,6 +56,18 @@ test("resolvePath() refuses what a replacement glues together", () => {
   }
 });
 
+test("resolvePath() tells of a denied path too whether the client's own authorization is kept", () => {
+  const parts = { forward_authorization_paths: ["/v1/*"], deny_paths: ["/v1/keys", "/admin"] };
+  for (const [path, keepsAuthorization] of [["/x/v1/keys", true], ["/x/admin", false]] as const) {
+    assert.deepEqual(resolve(parts, path), {
+      allowed: false,
+      code: "ERR_PATH_DENIED",
+      reason: "deny_paths",
+      keepsAuthorization,
+    });
+  }
+});
+
 test("resolvePath() lets %2F and // through only where the route opts in", () => {
   const refused = { allowed: false, code: "ERR_PATH_INVALID" };
   assert.deepEqual(resolve({}, "/x/a%2fb"), { ...refused, reason: "encoded_slash" });
@@ -71,7 +83,12 @@ test("resolvePath() lets %2F and // through only where the route opts in", () =>
 
 test("resolvePath() denies by the rewritten path", () => {
   const deny = { deny_paths: ["/config/*"] };
-  const denied = { allowed: false, code: "ERR_PATH_DENIED", reason: "deny_paths" };
+  const denied = {
+    allowed: false,
+    code: "ERR_PATH_DENIED",
+    reason: "deny_paths",
+    keepsAuthorization: false,
+  };
   for (const path of ["/x/config/y", "/x/config", "/x/CONFIG/y"]) {
     assert.deepEqual(resolve(deny, path), denied, path);
   }
