@@ -8,5 +8,8 @@
 import { main } from "./lib/cli/main.ts";
 import { openRuntime } from "./lib/runtime/mod.ts";
 
-const runtime = await openRuntime();
-process.exit(await main(process.argv.slice(2), runtime));
+void run();
+
+async function run(): Promise<void> {
+  process.exit(await main(process.argv.slice(2), await openRuntime()));
+}

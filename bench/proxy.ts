@@ -69,7 +69,7 @@ function startProxy(folder: string, upstreamPort: number): ChildProcess {
   const flags = ["--port", "0", "--ati-dir", folder, "--env-keys", "--enable-passthrough"];
   return spawn(
     process.execPath,
-    ["dist/ati.js", "proxy", ...flags, "--sig-verify-mode", "enforce"],
+    ["dist/ati.cjs", "proxy", ...flags, "--sig-verify-mode", "enforce"],
     {
       stdio: ["ignore", "ignore", "pipe"],
       env: {

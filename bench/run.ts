@@ -28,7 +28,7 @@ const parts = Object.entries(PARTS).filter(([name]) =>
 if (parts.length === 0) {
   console.error(`Usage: npm run bench [-- ${Object.keys(PARTS).join(" ")}]`);
   process.exitCode = 2;
-} else if (!existsSync("dist/ati.js")) {
+} else if (!existsSync("dist/ati.cjs")) {
   console.error("Build first: npm run build");
   process.exitCode = 2;
 } else {

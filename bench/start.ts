@@ -12,8 +12,8 @@ const SECRET = "00112233445566778899aabbccddeeff".repeat(2);
 export function measureStart(): Measurement[] {
   const commands: Readonly<Record<string, readonly string[]>> = {
     "node, doing nothing": ["-e", "0"],
-    "ati version": ["dist/ati.js", "version"],
-    "ati token issue": ["dist/ati.js", "token", "issue", "--sub", "agent-7", "--scope", "help"],
+    "ati version": ["dist/ati.cjs", "version"],
+    "ati token issue": ["dist/ati.cjs", "token", "issue", "--sub", "agent-7", "--scope", "help"],
   };
   const times = new Map<string, number[]>();
   for (let run = 0; run < RUNS; run++) {

@@ -1,8 +1,7 @@
 /** The terminal, or the pipes in its place. @module */
 
-import { writeSync } from "node:fs";
+import { fstatSync, statSync, writeSync } from "node:fs";
 import process from "node:process";
-import { isatty } from "node:tty";
 import { FileError } from "../errors.ts";
 import type { Terminal } from "../ports.ts";
 import { errnoOf } from "./_errno.ts";
@@ -21,15 +20,15 @@ export const processTerminal: Terminal = {
     return outputError === undefined ? Promise.resolve() : Promise.reject(outputError);
   },
   isTerminal(stream: "stdin" | "stdout" | "stderr"): boolean {
-    return isatty(DESCRIPTORS[stream]);
+    return isTerminal(DESCRIPTORS[stream]);
   },
   columns(): number | undefined {
     // A terminal without a size, as `script` and some CI runners make, says 0.
-    return isatty(1) ? process.stdout.columns || undefined : undefined;
+    return isTerminal(1) ? process.stdout.columns || undefined : undefined;
   },
   readInput,
   readHidden(prompt: string): Promise<string | undefined> {
-    if (!isatty(0)) return Promise.resolve(undefined);
+    if (!isTerminal(0)) return Promise.resolve(undefined);
     return readHiddenLine(process.stdin, (text) => writeAll(2, text), prompt);
   },
 };
@@ -37,8 +36,31 @@ export const processTerminal: Terminal = {
 const DESCRIPTORS = { stdin: 0, stdout: 1, stderr: 2 } as const;
 const RETRY_MS = 2;
 const READER_GONE: ReadonlySet<string> = new Set(["EPIPE", "EIO"]);
+/** What a descriptor is does not change while the process runs. */
+const terminals = new Map<number, boolean>();
 const brokenDescriptors = new Set<number>();
 let outputError: FileError | undefined;
+
+function isTerminal(descriptor: number): boolean {
+  let answer = terminals.get(descriptor);
+  if (answer === undefined) {
+    answer = mayBeTerminal(descriptor) && process.getBuiltinModule("node:tty").isatty(descriptor);
+    terminals.set(descriptor, answer);
+  }
+  return answer;
+}
+
+// Asked first: `node:tty` brings the whole of `node:net` along, an eighth of the start of a command
+// whose output goes into a pipe, a file or nowhere.
+function mayBeTerminal(descriptor: number): boolean {
+  try {
+    const facts = fstatSync(descriptor);
+    return facts.isCharacterDevice() &&
+      facts.rdev !== statSync("/dev/null", { throwIfNoEntry: false })?.rdev;
+  } catch {
+    return false; // closed
+  }
+}
 
 function writeAll(descriptor: number, text: string): void {
   if (brokenDescriptors.has(descriptor)) return;

@@ -48,7 +48,8 @@ test("the tarball holds the library, the command and the documents, and nothing 
   const odd = paths.filter((path) =>
     !/^(?:(?:README|CHANGELOG|SECURITY|CONTRIBUTING)\.md|docs\/[a-z_]+\.md|bench\/README\.md|LICENSE|package\.json)$/
       .test(path) &&
-    !/^dist\/(?:(?:mod|server|ati)\.(?:js|d\.ts)|THIRD_PARTY_NOTICES\.txt)$/.test(path) &&
+    !/^dist\/(?:(?:ati\.cjs|(?:mod|server)\.(?:js|d\.ts)|parts\/[a-z_A-Z0-9]+\.js)|THIRD_PARTY_NOTICES\.txt)$/
+      .test(path) &&
     !/^dist\/lib\/(?:[a-z]+\/)?[a-z0-9_]+\.(?:js|d\.ts)$/.test(path) &&
     !/^manifests\/(?:README\.md|[a-z0-9_.-]+\.(?:toml|json))$/.test(path)
   );
@@ -56,10 +57,10 @@ test("the tarball holds the library, the command and the documents, and nothing 
   for (const { default: file } of Object.values(npm.exports)) {
     if (file !== undefined) assert.ok(paths.includes(file.slice(2)), file);
   }
-  for (const path of ["dist/ati.js", "LICENSE", "README.md", "dist/THIRD_PARTY_NOTICES.txt"]) {
+  for (const path of ["dist/ati.cjs", "LICENSE", "README.md", "dist/THIRD_PARTY_NOTICES.txt"]) {
     assert.ok(paths.includes(path), path);
   }
-  const command = packed.files.find(({ path }) => path === "dist/ati.js");
+  const command = packed.files.find(({ path }) => path === "dist/ati.cjs");
   assert.equal((command?.mode ?? 0) & 0o111, 0o111);
 });
 
