@@ -20,6 +20,8 @@ export const DEFAULT_SIGNATURE_DRIFT_SECONDS: number = 60;
 export const MAX_SIGNATURE_HEADER_CHARS: number = 512;
 /** Most scopes in one token: bounds matching time. */
 export const MAX_SCOPES: number = 1000;
+/** Longest scope that a refusal names, in characters: header blocks end at 8 KiB in many clients. */
+export const MAX_NAMED_SCOPE_CHARS: number = 1024;
 /** Largest file read as configuration (PEM, manifest, keyring, credentials), in bytes. */
 export const MAX_CONFIG_FILE_BYTES: number = 4 * 1024 * 1024;
 /** Largest file read through the file port when nothing else is asked for, in bytes. */
@@ -114,5 +116,37 @@ export const MAX_ECHO_BODY_BYTES: number = 1024 * 1024;
 export const WATCH_DELAY_MS: number = 5;
 /** Most unknown keys of a manifest that get a "did you mean": each is compared with every known one. */
 export const MAX_SUGGESTIONS: number = 100;
+/** How often watched files are looked at, in milliseconds: a change counts at the second look. */
+export const WATCH_INTERVAL_MS: number = 1000;
 /** Slowest upload that is waited for where a body goes unwatched, in bytes a second. */
 export const SLOWEST_UPLOAD_BYTES_PER_SECOND: number = 16 * 1024;
+/** How often the log repeats that an upstream is at a private address, in milliseconds. */
+export const ADDRESS_NOTICE_MS: number = 60_000;
+/** Most hosts whose last such notice is remembered. */
+export const MAX_NOTICED_HOSTS: number = 1000;
+/** Longest `tracestate` that is handed on, in characters: what W3C Trace Context §3.3.1.5 asks for. */
+export const MAX_TRACESTATE_CHARS: number = 512;
+/** Most members of a `tracestate`: W3C Trace Context §3.3.1.1. */
+export const MAX_TRACESTATE_MEMBERS: number = 32;
+/** Shortest token for `/metrics`, in characters: shorter ones can be tried out. */
+export const MIN_METRICS_TOKEN_CHARS: number = 16;
+/** Most route names that get metrics of their own; further ones share one: bounds memory over reloads. */
+export const MAX_METRIC_ROUTES: number = 1000;
+/** Spans waiting for export; beyond it they are dropped and counted (OpenTelemetry's default). */
+export const MAX_QUEUED_SPANS: number = 2048;
+/** Most spans in one export (OpenTelemetry's default). */
+export const MAX_SPAN_BATCH: number = 512;
+/** Default wait before spans are exported, in milliseconds (OpenTelemetry's default). */
+export const DEFAULT_SPAN_DELAY_MS: number = 5000;
+/** Default time between two exports of metrics, in milliseconds (OpenTelemetry's default). */
+export const DEFAULT_METRIC_INTERVAL_MS: number = 60_000;
+/** Default wait for a collector's answer, in milliseconds (OpenTelemetry's default). */
+export const DEFAULT_EXPORT_TIMEOUT_MS: number = 10_000;
+/** Times that one export is tried before it is given up. */
+export const MAX_EXPORT_ATTEMPTS: number = 5;
+/** First wait before an export is tried again, in milliseconds; it doubles. */
+export const EXPORT_BACKOFF_MS: number = 1000;
+/** Longest wait before an export is tried again, in milliseconds, whatever the collector asks for. */
+export const MAX_EXPORT_BACKOFF_MS: number = 30_000;
+/** How long a stopping proxy exports what is left, in milliseconds. */
+export const EXPORT_FLUSH_MS: number = 2000;

@@ -23,6 +23,7 @@ const FLOOR_2: readonly string[] = [
 const FLOOR_3: readonly string[] = [
   ...FLOOR_2,
   "passthrough",
+  "telemetry",
   "tools",
   "skills",
   "store",
@@ -47,6 +48,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   keyring: FLOOR_1,
   manifest: FLOOR_1,
   passthrough: FLOOR_2,
+  telemetry: FLOOR_1,
   tools: FLOOR_2,
   skills: FLOOR_2,
   store: FLOOR_2,
