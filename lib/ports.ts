@@ -32,6 +32,12 @@ export interface FileFacts {
   readonly size: number;
   /** Permission bits, for example `0o600`; `undefined` where the system has none. */
   readonly mode: number | undefined;
+  /** When the content last changed, in milliseconds since the epoch; finer where the system is. */
+  readonly modifiedMs: number;
+  /** When content, mode or name last changed, likewise; `undefined` where the system does not say. */
+  readonly changedMs: number | undefined;
+  /** Tells a file from the one that is put in its place; `undefined` where the system does not. */
+  readonly inode: number | undefined;
 }
 
 /** Reading files. Paths use `/`; a missing file is `undefined`, anything else a `FileError`. */
@@ -136,6 +142,8 @@ export interface TunnelRequest {
   readonly idleMs: number;
   /** Most bytes of one message, either way; 0 means no limit. Exceeding closes with 1009. */
   readonly maxMessageBytes: number;
+  /** Most bytes of body where the upstream answers in place of upgrading; 0 means no limit. */
+  readonly maxResponseBytes: number;
   /** What to do where the address that would be dialled is a private one; default `allow`. */
   readonly privateAddresses?: AddressPolicy | undefined;
 }
@@ -210,6 +218,15 @@ export interface UpstreamResponse {
  */
 export type Upstream = (request: UpstreamRequest) => Promise<UpstreamResponse>;
 
+/** What an upstream call tells besides its answers. */
+export interface UpstreamOptions {
+  /**
+   * Called where policy `warn` lets a private address through, with the host of the URL: for a name when
+   * a connection is dialled, for an IP literal at each request. Must not throw.
+   */
+  readonly onPrivateAddress?: ((hostname: string) => void) | undefined;
+}
+
 /** An upstream call that holds connections. */
 export interface OpenUpstream {
   /** The call. */
@@ -241,7 +258,10 @@ export interface FetchQuirks {
   readonly losesLength?: boolean | undefined;
   /** True (default) when a `host` header given to `fetch` is not sent. */
   readonly ignoresHost?: boolean | undefined;
-  /** What carries the requests `fetch` cannot: a body on GET or HEAD, a `Host` where it is ignored. */
+  /**
+   * What carries the requests `fetch` cannot: a body on GET or HEAD, a `Host` where it is ignored, a check
+   * of the address that is dialled.
+   */
   readonly fallback?: Upstream | undefined;
   /**
    * Whether the origin (`https://host:port`) takes connections, told within `timeoutMs`. For a `fetch`
@@ -366,6 +386,12 @@ export interface Terminal {
   readHidden(prompt: string): Promise<string | undefined>;
 }
 
+/**
+ * Calls a task once, `delayMs` from now, unless the returned function is called before. What waits
+ * does not keep the process from ending.
+ */
+export type Schedule = (task: () => void, delayMs: number) => () => void;
+
 /** Everything of the machine, for the doors (`cli.ts`, `server.ts`) to hand on. */
 export interface Runtime {
   /** Which runtime this is. */
@@ -386,6 +412,8 @@ export interface Runtime {
   readonly signals: Signals;
   /** Child processes. */
   readonly spawn: Spawn;
+  /** Timers. */
+  readonly schedule: Schedule;
   /** Hash primitives, as fast as the runtime has them. */
   readonly hashes: Hashes;
   /** Opens the non-blocking line writer on standard error. */
@@ -396,5 +424,8 @@ export interface Runtime {
    * The upstream call; made once a process. Runtimes whose own client serves best (Deno, Bun) build it
    * with the given factory (`createFetchUpstream` of `lib/passthrough/fetch_upstream.ts`) and their quirks.
    */
-  openUpstream(createFetchUpstream: CreateFetchUpstream): Promise<OpenUpstream>;
+  openUpstream(
+    createFetchUpstream: CreateFetchUpstream,
+    options?: UpstreamOptions,
+  ): Promise<OpenUpstream>;
 }

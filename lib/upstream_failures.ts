@@ -11,7 +11,7 @@ import { PassthroughError } from "./errors.ts";
 export type UpstreamStage = "connect" | "headers" | "idle" | "total";
 
 /** Why no connection came about. */
-export type ConnectReason = "refused" | "dns" | "unreachable" | "tls";
+export type ConnectReason = "refused" | "dns" | "unreachable" | "tls" | "private_address";
 
 const TIMEOUT_STAGES: ReadonlyMap<string, UpstreamStage> = new Map([
   ["ETIMEDOUT", "connect"],

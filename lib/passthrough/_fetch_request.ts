@@ -15,6 +15,8 @@ export interface FetchInit extends RequestInit {
 /** Why `fetch` cannot send a request, where it cannot. */
 export function findObstacle(request: UpstreamRequest, honoursHost: boolean): string | undefined {
   if (request.host !== undefined && !honoursHost) return "host_not_supported";
+  // `fetch` dials whatever the name has become by then.
+  if (request.privateAddresses === "block") return "address_check_not_supported";
   // Fetch standard, Request constructor: a body on GET or HEAD is a TypeError.
   if (request.method !== "GET" && request.method !== "HEAD") return undefined;
   const length = readHeader(request.headers, "content-length");

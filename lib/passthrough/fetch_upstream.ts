@@ -33,8 +33,9 @@ import { createLateWatch } from "./_late_watch.ts";
  * @returns The upstream call. It rejects with `PassthroughError`: `ERR_UPSTREAM_CONNECT` (reason
  * `refused`, `dns`, `unreachable`, `tls`), `ERR_UPSTREAM_TIMEOUT` (`connect`, `headers`, `idle`,
  * `total`), `ERR_UPSTREAM_FAILED` (`reset`, `failed`, `status`), `ERR_REQUEST_TOO_LARGE`,
- * `ERR_CLIENT_ABORTED`, or `ERR_BAD_REQUEST` (`body_not_supported`, `host_not_supported`) for what
- * `fetch` cannot send and no `fallback` carries.
+ * `ERR_CLIENT_ABORTED`, or `ERR_BAD_REQUEST` (`body_not_supported`, `host_not_supported`) for
+ * what `fetch` cannot send and no `fallback` carries; so does `privateAddresses: "block"`, which no
+ * `fetch` can keep, as `ERR_UPSTREAM_CONNECT` (`address_check_not_supported`).
  *
  * @example Usage
  * ```ts
@@ -64,7 +65,7 @@ export function createFetchUpstream(fetch: FetchLike, quirks: FetchQuirks = {}):
     if (obstacle !== undefined) {
       if (quirks.fallback !== undefined) return await quirks.fallback(request);
       throw new PassthroughError(
-        "ERR_BAD_REQUEST",
+        obstacle === "address_check_not_supported" ? "ERR_UPSTREAM_CONNECT" : "ERR_BAD_REQUEST",
         "Cannot forward the request: this runtime's fetch cannot send it",
         { reason: obstacle },
       );

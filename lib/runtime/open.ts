@@ -1,6 +1,7 @@
 /** One {@link Runtime} for whichever runtime this is; what is heavy is loaded when it is asked for. @module */
 
 import process from "node:process";
+import { clearTimeout, setTimeout } from "node:timers";
 import type {
   CreateFetchUpstream,
   FetchHandler,
@@ -9,6 +10,7 @@ import type {
   ListenOptions,
   OpenUpstream,
   Runtime,
+  UpstreamOptions,
 } from "../ports.ts";
 import { openDenoStderr, openNodeStderr, writeInThread } from "./_stderr_writer.ts";
 import { processEnv } from "./env.ts";
@@ -35,11 +37,19 @@ export function openRuntime(): Promise<Runtime> {
     terminal: processTerminal,
     signals: processSignals,
     spawn: spawnProcess,
+    schedule: scheduleTask,
     hashes: name === "deno" ? denoHashes : nativeHashes,
     openLog: () => openLog(name),
     listen: (handler, options) => listen(name, handler, options),
-    openUpstream: (createFetchUpstream) => openUpstream(name, createFetchUpstream),
+    openUpstream: (createFetchUpstream, options) =>
+      openUpstream(name, createFetchUpstream, options),
   });
+}
+
+function scheduleTask(task: () => void, delayMs: number): () => void {
+  const timer = setTimeout(task, delayMs);
+  timer.unref();
+  return () => clearTimeout(timer);
 }
 
 function openLog(name: Runtime["name"]): LineSink {
@@ -71,14 +81,15 @@ async function listen(
 async function openUpstream(
   name: Runtime["name"],
   createFetchUpstream: CreateFetchUpstream,
+  options?: UpstreamOptions,
 ): Promise<OpenUpstream> {
   switch (name) {
     case "node":
-      return await (await import("./upstream_node.ts")).openNodeUpstream();
+      return await (await import("./upstream_node.ts")).openNodeUpstream(options);
     case "deno":
-      return (await import("./upstream_fetch.ts")).openDenoUpstream(createFetchUpstream);
+      return (await import("./upstream_fetch.ts")).openDenoUpstream(createFetchUpstream, options);
     case "bun":
-      return (await import("./upstream_fetch.ts")).openBunUpstream(createFetchUpstream);
+      return (await import("./upstream_fetch.ts")).openBunUpstream(createFetchUpstream, options);
   }
 }
 

@@ -8,6 +8,7 @@ import type {
   HeaderList,
   OpenUpstream,
   Upstream,
+  UpstreamOptions,
   UpstreamRequest,
 } from "../ports.ts";
 import { createAbortFailure } from "../upstream_failures.ts";
@@ -24,8 +25,11 @@ const BUN_PARALLEL_CALLS = 256;
 const REACHABLE_MS = 10_000;
 
 /** Opens the upstream call on Deno. */
-export function openDenoUpstream(createFetchUpstream: CreateFetchUpstream): OpenUpstream {
-  const fallback = openHttpUpstream();
+export function openDenoUpstream(
+  createFetchUpstream: CreateFetchUpstream,
+  options?: UpstreamOptions,
+): OpenUpstream {
+  const fallback = openHttpUpstream(options);
   const client = denoNamespace().createHttpClient({
     poolMaxIdlePerHost: MAX_IDLE_PER_HOST,
     http2: false,
@@ -51,8 +55,11 @@ export function openDenoUpstream(createFetchUpstream: CreateFetchUpstream): Open
 }
 
 /** Opens the upstream call on Bun. */
-export function openBunUpstream(createFetchUpstream: CreateFetchUpstream): OpenUpstream {
-  const fallback = openHttpUpstream();
+export function openBunUpstream(
+  createFetchUpstream: CreateFetchUpstream,
+  options?: UpstreamOptions,
+): OpenUpstream {
+  const fallback = openHttpUpstream(options);
   const upstream = createFetchUpstream(globalThis.fetch, {
     requestInit: { decompress: false },
     decompresses: false,
@@ -66,7 +73,8 @@ export function openBunUpstream(createFetchUpstream: CreateFetchUpstream): OpenU
   const limited = spillOver(upstream, fallback.upstream, limit);
   return {
     // Bun's `fetch` holds up to 80 MiB of a chunked body; its `node:http` a third of that.
-    upstream: (request) => isChunked(request) ? fallback.upstream(request) : limited(request),
+    upstream: (request) =>
+      isChunked(request) || isGuarded(request) ? fallback.upstream(request) : limited(request),
     close: () => fallback.close(),
   };
 }
@@ -76,8 +84,13 @@ export function openBunUpstream(createFetchUpstream: CreateFetchUpstream): OpenU
  * in memory; a POST without a body is repeated when a kept connection turns out dead.
  */
 function isHardForDeno(request: UpstreamRequest): boolean {
-  return isChunked(request) ||
+  return isChunked(request) || isGuarded(request) ||
     (!REPEATABLE_METHODS.has(request.method) && !(declaredLength(request.headers) > 0));
+}
+
+/** True when the address that is dialled is to be looked at: no `fetch` shows it. */
+function isGuarded({ privateAddresses = "allow" }: UpstreamRequest): boolean {
+  return privateAddresses !== "allow";
 }
 
 /** True when the client sends a body without telling its length. */

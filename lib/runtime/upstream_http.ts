@@ -1,6 +1,6 @@
 /**
- * The upstream call over `node:http`: for what the `fetch` of Deno and Bun does badly: bodies
- * without a declared length on Deno, more than 256 calls at once on Bun.
+ * The upstream call over `node:http`: for what the `fetch` of Deno and Bun does badly (bodies without
+ * a declared length, more than 256 calls at once on Bun) or not at all (a look at the address dialled).
  *
  * Slower than `fetch` there, so it is the fallback. Bodies are pumped by hand: `stream.pipeline` ended
  * Deno's process under load.
@@ -14,26 +14,32 @@ import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import type { Socket } from "node:net";
 import { PassthroughError } from "../errors.ts";
 import type { OpenUpstream, UpstreamRequest, UpstreamResponse } from "../ports.ts";
+import { createAddressGuards } from "./_address_guard.ts";
+import type { AddressGuard, GuardOptions } from "./_address_guard.ts";
 import { DispatchExchange } from "./_dispatch_exchange.ts";
 import type { DispatchBody, DispatchController, DispatchOptions } from "./_dispatch_exchange.ts";
 import { createTimeoutFailure } from "../upstream_failures.ts";
 
-interface Agents {
+/** The connections that are kept, with and without TLS. */
+export interface Agents {
   readonly http: HttpAgent;
   readonly https: HttpsAgent;
 }
 
 /** Opens the upstream call. */
-export function openHttpUpstream(): OpenUpstream {
-  const agents = new Map<number, Agents>();
+export function openHttpUpstream(options?: GuardOptions): OpenUpstream {
+  const guardFor = createAddressGuards(options);
+  const agents = new Map<string, Agents>();
 
-  function agentsFor(keepAliveMs: number): Agents {
-    let found = agents.get(keepAliveMs);
+  function agentsFor({ keepAliveMs, privateAddresses = "allow" }: UpstreamRequest): Agents {
+    // A connection that nobody checked must not serve a request that asks for the check.
+    const key = `${keepAliveMs} ${privateAddresses}`;
+    let found = agents.get(key);
     if (found === undefined) {
       // `timeout` ends unused connections; on one in use it only tells, and nobody listens.
       const options = { keepAlive: keepAliveMs > 0, timeout: keepAliveMs };
       found = { http: new HttpAgent(options), https: new HttpsAgent(options) };
-      agents.set(keepAliveMs, found);
+      agents.set(key, found);
     }
     return found;
   }
@@ -41,10 +47,11 @@ export function openHttpUpstream(): OpenUpstream {
   return {
     upstream: async (request: UpstreamRequest): Promise<UpstreamResponse> => {
       assertBodyIsThere(request);
-      const { keepAliveMs, deadlines } = request;
+      const guard = guardFor(request.privateAddresses);
+      guard?.checkHost(new URL(request.url).hostname);
+      const way = { agents: agentsFor(request), connectMs: request.deadlines.connectMs, guard };
       return await new DispatchExchange(
-        (options, handler) =>
-          dispatch(options, handler, agentsFor(keepAliveMs), deadlines.connectMs),
+        (options, handler) => dispatch(options, handler, way),
         request,
         { relays: false },
       ).start();
@@ -73,12 +80,14 @@ function assertBodyIsThere({ incoming, headers }: UpstreamRequest): void {
   );
 }
 
-function dispatch(
-  options: DispatchOptions,
-  handler: DispatchExchange,
-  agents: Agents,
-  connectMs: number,
-): void {
+/** How connections come about. */
+export interface Way {
+  readonly agents: Agents;
+  readonly connectMs: number;
+  readonly guard: AddressGuard | undefined;
+}
+
+function dispatch(options: DispatchOptions, handler: DispatchExchange, way: Way): void {
   const { origin, path, method, headers, body } = options;
   const url = new URL(origin);
   const isTls = url.protocol === "https:";
@@ -93,8 +102,30 @@ function dispatch(
     method,
     headers: fields,
     setHost: fields["host"] === undefined,
-    agent: isTls ? agents.https : agents.http,
+    agent: isTls ? way.agents.https : way.agents.http,
+    ...(way.guard && { lookup: way.guard.lookup }),
   });
+  const { controller, receive, fail } = attachHandler(request, handler);
+  request.on("error", fail);
+  request.on("response", receive);
+  whenConnected(request, isTls, way, () => {
+    handler.onRequestStart(controller);
+    pump(body, request).catch((error: Error) => controller.abort(error));
+  });
+}
+
+/** What stands between a client request of `node:http` and the handler of its dispatch. */
+export interface AttachedHandler {
+  /** For `onRequestStart`. */
+  readonly controller: DispatchController;
+  /** Takes the response. */
+  receive(incoming: IncomingMessage): void;
+  /** Takes an error of the request. */
+  fail(error: Error): void;
+}
+
+/** Tells a handler, once, how a request of `node:http` ends, and everything before that. */
+export function attachHandler(request: ClientRequest, handler: DispatchExchange): AttachedHandler {
   let response: IncomingMessage | undefined;
   let isOver = false;
   const fail = (error: Error): void => {
@@ -114,8 +145,7 @@ function dispatch(
       fail(reason);
     },
   };
-  request.on("error", fail);
-  request.on("response", (incoming) => {
+  const receive = (incoming: IncomingMessage): void => {
     response = incoming;
     incoming.on("data", (chunk: Buffer) => handler.onResponseData(controller, chunk));
     incoming.on("error", fail);
@@ -126,21 +156,14 @@ function dispatch(
     });
     // The connection broke inside the body.
     incoming.on("close", () => fail(Object.assign(new Error("Lost"), { code: "ECONNRESET" })));
-    handler.onResponseStart(
-      controller,
-      incoming.statusCode ?? 0,
-      undefined,
-      incoming.statusMessage,
-    );
-  });
-  whenConnected(request, isTls, connectMs, () => {
-    handler.onRequestStart(controller);
-    pump(body, request).catch((error: Error) => controller.abort(error));
-  });
+    const { statusCode = 0, statusMessage } = incoming;
+    handler.onResponseStart(controller, statusCode, undefined, statusMessage);
+  };
+  return { controller, receive, fail };
 }
 
-// One value is a string, not a list: `host` may be nothing else.
-function groupHeaders(flat: readonly string[]): Record<string, string | string[]> {
+/** Header fields as `node:http` takes them. One value is a string, not a list: `host` may be nothing else. */
+export function groupHeaders(flat: readonly string[]): Record<string, string | string[]> {
   const grouped: Record<string, string | string[]> = Object.create(null);
   for (let index = 0; index + 1 < flat.length; index += 2) {
     const name = flat[index] as string;
@@ -151,10 +174,11 @@ function groupHeaders(flat: readonly string[]): Record<string, string | string[]
   return grouped;
 }
 
-function whenConnected(
+/** Goes on when the connection stands, within its deadline and to a peer that may be spoken to. */
+export function whenConnected(
   request: ClientRequest,
   isTls: boolean,
-  connectMs: number,
+  { connectMs, guard }: Pick<Way, "connectMs" | "guard">,
   next: () => void,
 ): void {
   request.once("socket", (socket: Socket) => {
@@ -168,6 +192,12 @@ function whenConnected(
     request.once("close", () => clearTimeout(timer));
     socket.once(isTls ? "secureConnect" : "connect", () => {
       clearTimeout(timer);
+      try {
+        guard?.checkPeer(socket);
+      } catch (refusal) {
+        request.destroy(refusal as Error);
+        return;
+      }
       next();
     });
   });

@@ -8,22 +8,30 @@
  * @module
  */
 
-import type { Agent, Dispatcher } from "undici";
+import type { Agent, buildConnector, Dispatcher } from "undici";
 import type { OpenUpstream, Upstream, UpstreamRequest, UpstreamResponse } from "../ports.ts";
+import { createAddressGuards } from "./_address_guard.ts";
+import type { AddressGuard, GuardOptions } from "./_address_guard.ts";
 import { DispatchExchange } from "./_dispatch_exchange.ts";
 import type { Dispatch } from "./_dispatch_exchange.ts";
 
 /** Opens the upstream call; connections are kept per origin, as long as each request's route says. */
-export async function openNodeUpstream(): Promise<OpenUpstream> {
-  const { Agent } = await import("undici");
+export async function openNodeUpstream(options?: GuardOptions): Promise<OpenUpstream> {
+  const { Agent, buildConnector } = await import("undici");
+  const guardFor = createAddressGuards(options);
   const agents = new Map<string, Agent>();
 
-  function agentFor({ deadlines: { connectMs }, keepAliveMs }: UpstreamRequest): Agent {
-    const key = `${connectMs} ${keepAliveMs}`;
+  function agentFor(request: UpstreamRequest): Agent {
+    const { deadlines: { connectMs }, keepAliveMs, privateAddresses = "allow" } = request;
+    // A connection that nobody checked must not serve a request that asks for the check.
+    const key = `${connectMs} ${keepAliveMs} ${privateAddresses}`;
     let agent = agents.get(key);
     if (agent === undefined) {
+      const guard = guardFor(privateAddresses);
       agent = new Agent({
-        connect: { timeout: connectMs },
+        connect: guard === undefined
+          ? { timeout: connectMs }
+          : guardConnector(buildConnector({ timeout: connectMs, lookup: guard.lookup }), guard),
         // RFC 9112 §9.3: without pipelining undici closes after each response.
         ...(keepAliveMs > 0
           ? { pipelining: 1, keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs }
@@ -38,12 +46,13 @@ export async function openNodeUpstream(): Promise<OpenUpstream> {
     return agent;
   }
 
-  const upstream: Upstream = (request: UpstreamRequest): Promise<UpstreamResponse> => {
+  const upstream: Upstream = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
+    guardFor(request.privateAddresses)?.checkHost(new URL(request.url).hostname);
     const agent = agentFor(request);
     const send: Dispatch = (options, handler) => {
       agent.dispatch(options as Dispatcher.DispatchOptions, handler as Dispatcher.DispatchHandler);
     };
-    return new DispatchExchange(send, request, { relays: true }).start();
+    return await new DispatchExchange(send, request, { relays: true }).start();
   };
 
   return {
@@ -53,4 +62,22 @@ export async function openNodeUpstream(): Promise<OpenUpstream> {
       agents.clear();
     },
   };
+}
+
+/** Looks at the peer as well: one look a connection, whatever became of the name. */
+function guardConnector(
+  connect: buildConnector.connector,
+  guard: AddressGuard,
+): buildConnector.connector {
+  return (options, callback) =>
+    connect(options, (...[error, socket]) => {
+      if (error !== null) return callback(error, null);
+      try {
+        guard.checkPeer(socket);
+      } catch (refusal) {
+        socket.destroy();
+        return callback(refusal as Error, null);
+      }
+      callback(null, socket);
+    });
 }

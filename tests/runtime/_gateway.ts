@@ -21,7 +21,9 @@ export interface Gateway {
 
 /** What the proxy decides; the rest comes from the client's request. */
 export type Decisions =
-  & Partial<Pick<UpstreamRequest, "host" | "maxRequestBytes" | "maxResponseBytes">>
+  & Partial<
+    Pick<UpstreamRequest, "host" | "maxRequestBytes" | "maxResponseBytes" | "privateAddresses">
+  >
   & { readonly deadlines?: Partial<UpstreamRequest["deadlines"]> };
 
 const NO_DEADLINES = { connectMs: 5000, headersMs: 0, idleMs: 0, totalMs: 0 };
