@@ -44,8 +44,8 @@ test("the executable file keeps a key and issues a token that it accepts", () =>
   ati("key", "set", "github_api_key", "a-credential-for-the-test");
   assert.match(ati("key", "list"), /github_api_key/);
   const token = ati("token", "issue", "--sub", "agent-7", "--scope", "tool:github:*").trim();
-  const validated = JSON.parse(ati("token", "validate", token, "--json")) as { valid?: boolean };
-  assert.equal(validated.valid, true);
+  const validated = JSON.parse(ati("token", "validate", token, "--json")) as { sub?: string };
+  assert.equal(validated.sub, "agent-7");
 });
 
 test("the executable file serves as the proxy and ends on SIGTERM", async () => {
