@@ -18,6 +18,15 @@ export const MAX_CACHED_TOKENS: number = 10_000;
 export const DEFAULT_SIGNATURE_DRIFT_SECONDS: number = 60;
 /** Longest signature header that is parsed, in characters. */
 export const MAX_SIGNATURE_HEADER_CHARS: number = 512;
+/** Random bytes of a signature's nonce: 128 bits never come twice. */
+export const SIGNATURE_NONCE_BYTES: number = 16;
+/**
+ * Nonces remembered at once: about 80 MB of heap when full. With 60 s of drift that is 16,000 signed requests
+ * a second, more than one process forwards.
+ */
+export const MAX_CACHED_NONCES: number = 1_000_000;
+/** Largest body that is held to check a signature over it, in bytes. */
+export const MAX_SIGNED_BODY_BYTES: number = 8 * 1024 * 1024;
 /** Most scopes in one token: bounds matching time. */
 export const MAX_SCOPES: number = 1000;
 /** Longest scope that a refusal names, in characters: header blocks end at 8 KiB in many clients. */

@@ -40,7 +40,10 @@ export interface ForwardInput {
   readonly verdict?: PathVerdict | undefined;
   /** Fields added to the answer; they replace the upstream's of the same name. Names in lower case. */
   readonly responseHeaders?: HeaderList | undefined;
-  /** What to do where the address that would be dialled is a private one; default `allow`. */
+  /**
+   * What to do where the address that would be dialled is a private one; default `allow`. In force for
+   * routes that inject a credential.
+   */
   readonly privateAddresses?: AddressPolicy | undefined;
   /** Called once when the answer is through or broke off. Not called when `forward` rejects. */
   readonly onClose?: ((end: StreamEnd) => void) | undefined;
@@ -119,7 +122,7 @@ export async function forward(input: ForwardInput, ports: ForwardPorts): Promise
     keepAliveMs: route.keepAliveMs,
     maxRequestBytes: route.maxRequestBytes,
     maxResponseBytes: route.maxResponseBytes,
-    privateAddresses: input.privateAddresses,
+    privateAddresses: route.injectsCredential ? input.privateAddresses : "allow",
   });
   return relay(input, method, response);
 }

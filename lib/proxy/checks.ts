@@ -12,6 +12,7 @@ import { isOpen, SIGNING_SECRET_NAME } from "./config.ts";
 import type { ProxyConfig } from "./config.ts";
 import type { ProxySources } from "./sources.ts";
 import type { ProxyState } from "./state.ts";
+import { isPrivateHost } from "../private_addresses.ts";
 import type { Route } from "../passthrough/route_table.ts";
 
 const SIGNING_SECRET_VARIABLE = "ATI_KEY_SANDBOX_SIGNING_SHARED_SECRET";
@@ -75,6 +76,27 @@ export function assertServable(config: ProxyConfig, sources: ProxySources): void
         reason: "no_authentication",
         hint: "Make keys with `ati init --proxy --es256` and export the ATI_JWT_PUBLIC_KEY it " +
           "prints, or stay on this machine with --bind 127.0.0.1.",
+      },
+    );
+  }
+}
+
+/**
+ * Asserts that no route with a credential is bound to be refused by the policy on private addresses.
+ * Names that turn out to be private only when they are looked up are refused then, at each request.
+ *
+ * @throws {ConfigError} `ERR_CONFIG` with reason `private_address`.
+ */
+export function assertDialable(config: ProxyConfig, state: ProxyState): void {
+  if (config.privateAddresses !== "block") return;
+  for (const { name, origin } of credentialed(state)) {
+    if (!isPrivateHost(new URL(origin).hostname)) continue;
+    throw new ConfigError(
+      `Cannot serve provider "${name}": it injects a credential, its base_url names a private ` +
+        "address, and ATI_SSRF_PROTECTION blocks those",
+      {
+        reason: "private_address",
+        hint: "Set ATI_SSRF_PROTECTION=warn, or give base_url a public host.",
       },
     );
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Clock, Hashes, Log, Tunnel, Upstream } from "../ports.ts";
+import type { AddressPolicy, Clock, Hashes, Log, Tunnel, Upstream } from "../ports.ts";
 import type { SignatureSettings } from "./settings.ts";
 import type { ProxySources } from "./sources.ts";
 
@@ -25,6 +25,8 @@ export interface ProxyConfig {
   readonly enablePassthrough: boolean;
   /** How sandbox signatures are judged. */
   readonly signature: SignatureSettings;
+  /** What is done where a route with a credential would dial a private address; default `allow`. */
+  readonly privateAddresses?: AddressPolicy | undefined;
   /** Reads keys, credentials and manifests; called at start and at each reload. */
   readonly load: () => Promise<ProxySources>;
 }

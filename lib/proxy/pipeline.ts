@@ -11,6 +11,7 @@
 import { isAtiError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import type {
+  AddressPolicy,
   FetchHandler,
   HeaderList,
   MaybePromise,
@@ -68,6 +69,8 @@ export interface PipelineParts {
   readonly upstream: Upstream;
   /** The upstream call for WebSockets. */
   readonly tunnel?: Tunnel | undefined;
+  /** What is done where a route with a credential would dial a private address. */
+  readonly privateAddresses?: AddressPolicy | undefined;
   /** Keeps and logs what happens. */
   readonly observer: Observer;
   /** True: unmatched paths are answered as a proxy with passthrough answers them. */
@@ -180,7 +183,7 @@ async function relay(
   route: Route,
   target: CanonicalTarget,
   { request, exchange }: Passage,
-  { upstream, tunnel, observer }: PipelineParts,
+  { upstream, tunnel, privateAddresses, observer }: PipelineParts,
 ): Promise<Response | Refusal> {
   exchange.route = route.name;
   let response: Response | undefined;
@@ -197,6 +200,7 @@ async function relay(
         target,
         // `x-request-id` is the upstream's, if it sends one: its support asks for that.
         responseHeaders: answerHeaders(exchange, "x-ati-request-id"),
+        privateAddresses,
         onClose(closed: StreamEnd): void {
           end = closed;
           endOnce();

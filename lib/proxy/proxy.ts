@@ -9,7 +9,7 @@ import { AtiError, isAtiError } from "../errors.ts";
 import type { FetchHandler } from "../ports.ts";
 import { formatAddress } from "./address.ts";
 import { createNamedApp } from "./app.ts";
-import { assertServable, assertStartable, findNotices } from "./checks.ts";
+import { assertDialable, assertServable, assertStartable, findNotices } from "./checks.ts";
 import type { ProxyConfig, ProxyPorts, StartupRecord } from "./config.ts";
 import { createObserver } from "./observe.ts";
 import { createPipeline } from "./pipeline.ts";
@@ -49,7 +49,7 @@ export interface Proxy {
  * @returns The proxy. It does not listen: hand `fetch` to a server.
  * @throws {ConfigError} `ERR_CONFIG` when the configuration must not be started with: broken keys, an
  *   empty audience list, mode `enforce` without a signing secret, no authentication on an address
- *   that others reach. Message and `hint` name the variable and what mends it.
+ *   that others reach, a credentialed upstream on a private address that is blocked. Message and `hint` name the variable and what mends it.
  * @throws {ManifestError} `ERR_MANIFEST` when a manifest is broken.
  * @throws {KeyringError} Any `ERR_KEYRING_*` code when the keyring cannot be opened.
  *
@@ -88,6 +88,7 @@ export async function createProxy(config: ProxyConfig, ports: ProxyPorts): Promi
     const sources = await config.load();
     assertSound(config, sources);
     const built = buildState(config, sources, { hashes, now });
+    assertDialable(config, built);
     for (const { level, message, fields } of findNotices(config, sources, built)) {
       log(level, message, fields);
     }
@@ -123,6 +124,7 @@ export async function createProxy(config: ProxyConfig, ports: ProxyPorts): Promi
       app: createNamedApp(config.version, now),
       upstream,
       tunnel,
+      privateAddresses: config.privateAddresses,
       observer: createObserver(log, now),
       enablePassthrough: config.enablePassthrough,
     }),

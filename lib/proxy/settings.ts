@@ -12,6 +12,8 @@
  * | `--sig-verify-mode` | `ATI_SIG_VERIFY_MODE` | `log` |
  * | `--sig-drift-seconds` | `ATI_SIG_DRIFT_SECONDS` | 60 |
  * | `--sig-exempt-paths` | `ATI_SIG_EXEMPT_PATHS` | {@link DEFAULT_EXEMPT_PATHS} |
+ * | `--watch` | `ATI_WATCH` | off |
+ * | | `ATI_SSRF_PROTECTION` | off |
  * | `--log-level` | `ATI_LOG_LEVEL`, then a level in `RUST_LOG` | `info` |
  *
  * @module
@@ -20,7 +22,7 @@
 import { AtiError, ConfigError } from "../errors.ts";
 import { DEFAULT_PORT, DEFAULT_SIGNATURE_DRIFT_SECONDS } from "../limits.ts";
 import { compileGlobs } from "../passthrough/glob.ts";
-import type { Env, LogLevel } from "../ports.ts";
+import type { AddressPolicy, Env, LogLevel } from "../ports.ts";
 import { parseIpLiteral } from "./address.ts";
 
 const MAX_PORT = 65_535;
@@ -28,6 +30,7 @@ const WHOLE_NUMBER_REGEXP = /^\d{1,15}$/;
 const TRUE_WORDS: readonly string[] = ["1", "true", "yes", "on"];
 const FALSE_WORDS: readonly string[] = ["0", "false", "no", "off"];
 const MODES: readonly SignatureMode[] = ["log", "warn", "enforce"];
+const BLOCK_WORDS: readonly string[] = [...TRUE_WORDS, "block"];
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 const RUST_LEVEL_REGEXP = /^(?:ati=)?(trace|debug|info|warn|error|off)$/i;
 
@@ -71,6 +74,10 @@ export interface ProxySettings {
   readonly enablePassthrough: boolean;
   /** How sandbox signatures are judged. */
   readonly signature: SignatureSettings;
+  /** True: manifests, keyring and key files are watched, and everything is reloaded when they change. */
+  readonly watch: boolean;
+  /** What is done where a route with a credential would dial a private address. */
+  readonly privateAddresses: AddressPolicy;
   /** Lowest level that is logged. */
   readonly logLevel: LogLevel;
 }
@@ -93,6 +100,8 @@ export interface ProxyFlags {
   readonly sigDriftSeconds?: string | number | undefined;
   /** `--sig-exempt-paths`: comma-separated; an empty text exempts nothing. */
   readonly sigExemptPaths?: string | undefined;
+  /** `--watch`. */
+  readonly watch?: boolean | undefined;
   /** `--log-level`. */
   readonly logLevel?: string | undefined;
 }
@@ -147,6 +156,8 @@ export function parseProxySettings(input: SettingsInput): ProxySettings {
         : parseWhole(drift, Number.MAX_SAFE_INTEGER),
       exemptPaths: exempt === undefined ? DEFAULT_EXEMPT_PATHS : parseGlobList(exempt),
     },
+    watch: flags.watch ?? parseSwitch(env, "ATI_WATCH"),
+    privateAddresses: parseAddressPolicy(env),
     logLevel: parseLevel(env, flags.logLevel),
   };
 }
@@ -204,6 +215,14 @@ function parseSwitch(env: Env, variable: string): boolean {
   const given = pick(undefined, env, "", variable);
   if (given === undefined) return false;
   return TRUE_WORDS.includes(parseWord(given, [...TRUE_WORDS, ...FALSE_WORDS]));
+}
+
+function parseAddressPolicy(env: Env): AddressPolicy {
+  const given = pick(undefined, env, "", "ATI_SSRF_PROTECTION");
+  if (given === undefined) return "allow";
+  const word = parseWord(given, [...BLOCK_WORDS, "warn", ...FALSE_WORDS]);
+  if (word === "warn") return "warn";
+  return BLOCK_WORDS.includes(word) ? "block" : "allow";
 }
 
 function parseGlobList({ value, source }: Given): readonly string[] {

@@ -1,5 +1,6 @@
 /**
- * From settings to a server that runs: open, listen, reload on SIGHUP, drain on SIGTERM.
+ * From settings to a server that runs: open, listen, reload on SIGHUP and on changed files, drain on
+ * SIGTERM.
  *
  * @module
  */
@@ -8,16 +9,19 @@ import { DRAIN_GRACE_MS, LOG_FLUSH_MS } from "../limits.ts";
 import { createFetchUpstream } from "../passthrough/fetch_upstream.ts";
 import type { Listener, ListenOptions, Log, Runtime } from "../ports.ts";
 import { formatAddress } from "./address.ts";
+import { createFileJournal } from "./file_journal.ts";
+import { createAddressNotice } from "./address_notice.ts";
 import { createJsonLog } from "./log.ts";
 import { createProxy } from "./proxy.ts";
 import type { Proxy, ReloadResult } from "./proxy.ts";
 import type { ProxySettings } from "./settings.ts";
 import { createSourceLoader } from "./sources.ts";
 import { VERSION } from "./version.ts";
+import { watchFiles } from "./watch.ts";
 
 /** A proxy with its ports opened; something else listens for it. */
 export interface OpenProxy {
-  /** The proxy. Reloads on SIGHUP. */
+  /** The proxy. Reloads on SIGHUP and, where told to watch, when files change. */
   readonly proxy: Proxy;
   /** Where its settings say that it listens. */
   readonly address: ListenOptions;
@@ -45,7 +49,7 @@ export interface RunningProxy {
 
 /**
  * Opens a proxy for a server that is not ours (`deno serve`, a worker): loads the sources, opens log
- * and upstream, reloads on SIGHUP. Does not listen.
+ * and upstream, reloads on SIGHUP and on changed files. Does not listen.
  *
  * @param settings What it is told.
  * @param runtime The machine.
@@ -54,7 +58,11 @@ export interface RunningProxy {
 export async function openProxy(settings: ProxySettings, runtime: Runtime): Promise<OpenProxy> {
   const sink = runtime.openLog();
   const log = createJsonLog(sink, { level: settings.logLevel });
-  const opened = await runtime.openUpstream(createFetchUpstream);
+  const opened = await runtime.openUpstream(createFetchUpstream, {
+    onPrivateAddress: createAddressNotice(log),
+  });
+  const journal = createFileJournal(runtime.files);
+  const load = createSourceLoader(settings, { env: runtime.env, files: journal.files });
   let proxy: Proxy;
   try {
     proxy = await createProxy({
@@ -64,23 +72,28 @@ export async function openProxy(settings: ProxySettings, runtime: Runtime): Prom
       port: settings.port,
       enablePassthrough: settings.enablePassthrough,
       signature: settings.signature,
-      load: createSourceLoader(settings, runtime),
+      privateAddresses: settings.privateAddresses,
+      load: settings.watch ? () => journal.record(load) : load,
     }, { upstream: opened.upstream, tunnel: opened.tunnel, hashes: runtime.hashes, log });
   } catch (error) {
     await opened.close();
     throw error;
   }
   const ignoreHangup = runtime.signals.on("SIGHUP", () => void proxy.reload());
+  const { reload } = proxy;
+  const { schedule } = runtime;
+  const endWatch = settings.watch ? watchFiles({ journal, reload, schedule, log }) : undefined;
   return {
     proxy,
     address: { hostname: settings.bind, port: settings.port },
     log,
     announce({ hostname, port }): void {
       const addr = formatAddress(hostname, port);
-      log("info", "ATI proxy server starting", { ...proxy.startup, addr });
+      log("info", "ATI proxy server starting", { ...proxy.startup, addr, watch: settings.watch });
     },
     async close(): Promise<void> {
       ignoreHangup();
+      endWatch?.();
       await proxy.close();
       await opened.close();
       await sink.flush(LOG_FLUSH_MS);

@@ -25,6 +25,8 @@ test("parseProxySettings() has the defaults of the reference", () => {
     envKeys: false,
     enablePassthrough: false,
     signature: { mode: "log", driftSeconds: 60, exemptPaths: DEFAULT_EXEMPT_PATHS },
+    watch: false,
+    privateAddresses: "allow",
     logLevel: "info",
   });
 });
@@ -39,6 +41,8 @@ test("parseProxySettings() takes everything from the environment", () => {
     ATI_SIG_VERIFY_MODE: "enforce",
     ATI_SIG_DRIFT_SECONDS: "5",
     ATI_SIG_EXEMPT_PATHS: " /a , ,/b/*",
+    ATI_WATCH: "on",
+    ATI_SSRF_PROTECTION: "1",
     ATI_LOG_LEVEL: "debug",
   });
   assert.deepEqual(settings, {
@@ -48,6 +52,8 @@ test("parseProxySettings() takes everything from the environment", () => {
     envKeys: true,
     enablePassthrough: true,
     signature: { mode: "enforce", driftSeconds: 5, exemptPaths: ["/a", "/b/*"] },
+    watch: true,
+    privateAddresses: "block",
     logLevel: "debug",
   });
 });
@@ -62,6 +68,7 @@ test("parseProxySettings() lets a flag win over its variable", () => {
     ATI_SIG_VERIFY_MODE: "enforce",
     ATI_SIG_DRIFT_SECONDS: "1",
     ATI_SIG_EXEMPT_PATHS: "/env",
+    ATI_WATCH: "1",
     ATI_LOG_LEVEL: "error",
   };
   const flags: ProxyFlags = {
@@ -73,6 +80,7 @@ test("parseProxySettings() lets a flag win over its variable", () => {
     sigVerifyMode: "warn",
     sigDriftSeconds: 2,
     sigExemptPaths: "/flag",
+    watch: false,
     logLevel: "warn",
   };
   assert.deepEqual(parse(variables, flags), {
@@ -82,6 +90,8 @@ test("parseProxySettings() lets a flag win over its variable", () => {
     envKeys: false,
     enablePassthrough: false,
     signature: { mode: "warn", driftSeconds: 2, exemptPaths: ["/flag"] },
+    watch: false,
+    privateAddresses: "allow",
     logLevel: "warn",
   });
 });
