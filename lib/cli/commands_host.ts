@@ -32,6 +32,7 @@ export const PROXY: CommandSpec = {
       flags: "--sig-exempt-paths <globs>",
       summary: "Paths without signature, separated by commas; replaces the built-in list",
     },
+    { flags: "--watch", summary: "Reload when manifests, keyring or key files change" },
     {
       flags: "--log-level <level>",
       summary: "Lowest level that is logged",

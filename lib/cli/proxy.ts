@@ -17,6 +17,7 @@ export async function runProxy({ runtime, output, options }: CommandContext): Pr
       sigVerifyMode: options.text("sigVerifyMode"),
       sigDriftSeconds: options.text("sigDriftSeconds"),
       sigExemptPaths: options.text("sigExemptPaths"),
+      watch: options.has("watch") || undefined,
       logLevel: options.text("logLevel") ?? (options.has("verbose") ? "debug" : undefined),
     },
   });

@@ -80,6 +80,7 @@ export type {
   RequestInfo,
   ResponseParts,
   Runtime,
+  Schedule,
   SignalName,
   Signals,
   Spawn,

@@ -28,7 +28,15 @@ export const systemFiles: FileStore = {
   async stat(path: string): Promise<FileFacts | undefined> {
     const facts = await ifThere(fs.stat(path), "ERR_FILE_READ", `Cannot look at ${path}`);
     if (facts === undefined) return undefined;
-    return { isDirectory: facts.isDirectory(), size: facts.size, mode: facts.mode & 0o7777 };
+    return {
+      isDirectory: facts.isDirectory(),
+      size: facts.size,
+      mode: facts.mode & 0o7777,
+      modifiedMs: facts.mtimeMs,
+      // Deno has neither on Windows.
+      changedMs: facts.ctimeMs || undefined,
+      inode: facts.ino || undefined,
+    };
   },
   async write(path: string, data: Uint8Array, options?: WriteOptions): Promise<void> {
     await orFail(

@@ -35,6 +35,7 @@ export type {
   RequestInfo,
   ResponseParts,
   Runtime,
+  Schedule,
   SignalName,
   Signals,
   Spawn,

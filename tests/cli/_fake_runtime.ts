@@ -104,6 +104,7 @@ export function createFakeRuntime(input: FakeInput = {}): FakeRuntime {
       },
     },
     spawn: (command, args, options) => spawnFake(fake, input, { command, args, options }),
+    schedule: () => () => {},
     hashes: webHashes,
     openLog: unavailable,
     listen: unavailable,

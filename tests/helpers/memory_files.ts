@@ -29,15 +29,18 @@ export interface MemoryFiles extends FileStore {
 interface Entry {
   readonly bytes: Uint8Array | undefined;
   readonly mode: number;
+  /** Which change of the store made it: stands for the time. */
+  readonly change: number;
 }
 
 /** Makes a store that holds the given files. */
 export function createMemoryFiles(
   initial: Readonly<Record<string, string | Uint8Array>> = {},
 ): MemoryFiles {
-  const entries = new Map<string, Entry>([["/", { bytes: undefined, mode: 0o755 }]]);
+  const entries = new Map<string, Entry>([["/", { bytes: undefined, mode: 0o755, change: 0 }]]);
   const locks = new Map<string, Promise<void>>();
   let temporary = 0;
+  let changes = 0;
 
   const store: MemoryFiles = {
     onOperation: () => {},
@@ -52,9 +55,9 @@ export function createMemoryFiles(
       const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
       const target = normalize(path);
       for (const folder of missingFolders(parentOf(target))) {
-        entries.set(folder, { bytes: undefined, mode: 0o755 });
+        entries.set(folder, { bytes: undefined, mode: 0o755, change: ++changes });
       }
-      entries.set(target, { bytes: bytes.slice(), mode });
+      entries.set(target, { bytes: bytes.slice(), mode, change: ++changes });
     },
     async read(path, options = {}) {
       await store.onOperation("read", path);
@@ -98,7 +101,7 @@ export function createMemoryFiles(
       if (existing !== undefined && options.exclusive === true) {
         throw fileError("ERR_FILE_EXISTS", "write", path, "exists already");
       }
-      entries.set(target, { bytes, mode: options.mode ?? 0o600 });
+      entries.set(target, { bytes, mode: options.mode ?? 0o600, change: ++changes });
     },
     update(path, change, options = {}) {
       return underLock(locks, normalize(path), () => updateOnce(store, path, change, options));
@@ -113,7 +116,11 @@ export function createMemoryFiles(
         if (entries.get(parentOf(folder))?.bytes !== undefined) {
           throw fileError("ERR_FILE_WRITE", "make", path, "its parent is a file");
         }
-        entries.set(folder, { bytes: undefined, mode: options.mode ?? 0o700 });
+        entries.set(folder, {
+          bytes: undefined,
+          mode: options.mode ?? 0o700,
+          change: ++changes,
+        });
       }
     },
     async makeTemporaryDirectory(prefix) {
@@ -184,6 +191,9 @@ function factsOf(entry: Entry): FileFacts {
     isDirectory: entry.bytes === undefined,
     size: entry.bytes?.length ?? 0,
     mode: entry.mode,
+    modifiedMs: entry.change,
+    changedMs: entry.change,
+    inode: undefined,
   };
 }
 

@@ -4,6 +4,7 @@ import {
   chmodSync,
   readdirSync,
   readlinkSync,
+  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -217,6 +218,31 @@ describe("systemFiles", () => {
       assert.equal(content.length, 1_000_000);
       assert.equal(content, content.slice(0, 1).repeat(1_000_000));
     }
+  });
+
+  it("stat() tells a file from what it was before, and from the one put in its place", async () => {
+    const look = async (path: string) => {
+      const facts = await files.stat(path);
+      return [facts?.size, facts?.modifiedMs, facts?.changedMs, facts?.inode].join(" ");
+    };
+    writeFileSync(at("seen"), "one");
+    utimesSync(at("seen"), 1000, 1000);
+    assert.equal((await files.stat(at("seen")))?.modifiedMs, 1_000_000);
+    const first = await look(at("seen"));
+    assert.equal(await look(at("seen")), first);
+    await files.write(at("seen"), bytes("two"));
+    utimesSync(at("seen"), 1000, 1000);
+    assert.notEqual(await look(at("seen")), first);
+
+    for (const name of ["blue", "green"]) {
+      await files.makeDirectory(at(name));
+      writeFileSync(at(`${name}/key`), name.slice(0, 4));
+    }
+    symlinkSync("blue", at("current"));
+    const blue = await look(at("current/key"));
+    rmSync(at("current"));
+    symlinkSync("green", at("current"));
+    assert.notEqual(await look(at("current/key")), blue);
   });
 
   it("makeDirectory() makes private folders", async () => {
