@@ -24,6 +24,10 @@ const PROXY_HEADERS: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
+// As a token narrows a scope: to a method, and perhaps a path. A route that asks for such a scope would
+// be open to whoever may do that much on another one. `passthrough:<name>` is no such scope.
+const NARROWED_SCOPE_REGEXP = /^(?:passthrough:.+?|(?!passthrough:).+?):[A-Z][A-Z-]*(?::\/.*)?$/;
+
 /** Checks the fields a passthrough reads; `given` are the keys that stand in the file. */
 export function checkPassthrough(
   provider: Provider,
@@ -42,7 +46,19 @@ export function checkPassthrough(
   if (provider.auth_generator !== undefined) {
     report("warning", ["provider", "auth_generator"], "A passthrough runs no generator");
   }
+  checkScope(provider, report);
   checkHeaders(provider, report);
+}
+
+function checkScope({ auth, scope }: Provider, report: Report): void {
+  if (scope === undefined) return;
+  const path = ["provider", "scope"];
+  if (NARROWED_SCOPE_REGEXP.test(scope)) {
+    report("error", path, 'Must not end like ":GET" or ":GET:/v1": so a token narrows a scope');
+  }
+  if (auth === "signature") {
+    report("warning", path, `Has no effect: auth "signature" asks for no token`);
+  }
 }
 
 function checkHeaders(provider: Provider, report: Report): void {

@@ -9,6 +9,8 @@ import { MAX_SCOPES } from "../limits.ts";
 import { toLegacyAlias } from "./match.ts";
 import { parseScope } from "./parse.ts";
 import type { Scope } from "./parse.ts";
+import { includesMethod, parsePassthroughScope } from "./passthrough.ts";
+import type { PassthroughScope } from "./passthrough.ts";
 
 /**
  * Narrows the held scopes to the wanted ones: each wanted scope must be covered by one held scope,
@@ -19,6 +21,11 @@ import type { Scope } from "./parse.ts";
  * The legacy `tool:a_*` covers `tool:a:x` and `tool:a:*`, unless the provider's name holds an
  * underscore: then the old spelling does not say where the name ends. A token that is not
  * understood is covered by itself and by `*`.
+ *
+ * The scope of a passthrough route, `passthrough:<name>` or one that a manifest made up, covers its
+ * narrowed forms: `passthrough:a` covers `passthrough:a:GET:/v1/*`, that covers
+ * `passthrough:a:GET:/v1/x` and `passthrough:a:HEAD:/v1/*`. `passthrough:a:*` is not covered by
+ * `passthrough:a`: its star also stands for scopes that only begin so.
  *
  * Security: both lists are taken as they are. Validate the token that holds `held` first.
  *
@@ -64,23 +71,54 @@ interface Token {
   readonly scope: Scope;
   /** The legacy spelling that means no more than the token itself. */
   readonly alias: string | undefined;
+  /** Method and path, where the token names them. */
+  readonly part: PassthroughScope | undefined;
 }
 
 function toToken(text: string): Token {
+  const scope = parseScope(text);
   const alias = toLegacyAlias(text);
   return {
     text,
-    scope: parseScope(text),
+    scope,
     alias: alias === undefined || isAmbiguous(text) ? undefined : alias,
+    part: scope.kind === "passthrough" || scope.kind === "unknown"
+      ? parsePassthroughScope(text)
+      : undefined,
   };
 }
 
 function covers(parent: Token, child: Token): boolean {
   if (parent.scope.kind === "all" || parent.text === child.text) return true;
+  if (parent.scope.kind !== child.scope.kind) return false;
+  if (child.part !== undefined) return coversPart(parent, child, child.part);
   // Only a known kind gives the star a meaning: `h*` is not `help`, and `s*` is no skill.
-  if (parent.scope.kind !== child.scope.kind || !("pattern" in child.scope)) return false;
+  if (!("pattern" in child.scope)) return false;
   return reaches(parent.text, child.text) ||
-    (child.alias !== undefined && reaches(parent.text, child.alias));
+    (child.alias !== undefined && reaches(parent.text, child.alias)) ||
+    (parent.part !== undefined && !child.scope.isWildcard &&
+      includes(parent.part, wholeOf(child)));
+}
+
+function coversPart(parent: Token, child: Token, part: PassthroughScope): boolean {
+  const isPattern = "pattern" in parent.scope && hasStarForScopes(parent);
+  if (isPattern && reaches(parent.text, part.scope)) return true;
+  return !hasStarForScopes(child) && includes(parent.part ?? wholeOf(parent), part);
+}
+
+// `passthrough:a:*` is every method of one route, and every scope that begins so; the star of
+// `passthrough:a:GET:/v1/*` belongs to the path.
+function hasStarForScopes({ text, part }: Token): boolean {
+  return text.endsWith("*") && (part === undefined || text === `${part.scope}:*`);
+}
+
+function wholeOf({ text }: Token): PassthroughScope {
+  return { scope: text, method: "*", path: "/*" };
+}
+
+function includes(parent: PassthroughScope, child: PassthroughScope): boolean {
+  return parent.scope === child.scope && includesMethod(parent.method, child.method) &&
+    reaches(parent.path, child.path);
 }
 
 // Every name that `text` matches is matched by `pattern` too.

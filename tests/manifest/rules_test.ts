@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
 import { MAX_GLOB_CHARS, MAX_NAME_CHARS, MAX_TIMEOUT_SECONDS } from "../../lib/limits.ts";
+import { parsePassthroughScope } from "../../lib/scope/passthrough.ts";
 import {
   HTTP,
   listIssuePaths,
@@ -10,6 +11,25 @@ import {
   parseProvider,
   PASSTHROUGH,
 } from "./_manifests.ts";
+
+/** Scopes a route may and may not ask for: what a token can narrow a scope to is not among them. */
+const SCOPES: readonly string[] = [
+  "llm",
+  "LLM",
+  "team:llm",
+  "https://api.example.com/llm",
+  "passthrough:github",
+  "passthrough:GITHUB",
+  "passthrough:a:b",
+  "a:GET",
+  "a:PURGE",
+  "a:M-SEARCH:/x",
+  "a:GET:/v1",
+  "a:GET:/",
+  "a:GET:v1",
+  "passthrough:GITHUB:GET",
+  "passthrough:a:GET:/v1",
+];
 
 /** Each value is accepted, or is refused at the field's own path, and nowhere else. */
 function checkField(text: string, field: string, good: readonly string[], bad: readonly string[]) {
@@ -228,6 +248,22 @@ auth_header_name = "Host"`),
       listWarnings(`${PASSTHROUGH}auth_generator = { type = "command", command = "x" }\n`),
       ["provider.auth_generator: A passthrough runs no generator"],
     );
+    assert.deepEqual(listWarnings(`${PASSTHROUGH}scope = "llm"\n`), [
+      `provider.scope: Has no effect: auth "signature" asks for no token`,
+    ]);
+    for (const auth of ["jwt", "signature+jwt", "any"]) {
+      assert.deepEqual(listWarnings(`${PASSTHROUGH}auth = "${auth}"\nscope = "llm"\n`), []);
+    }
+  });
+
+  it("takes no scope that reads as a narrowed one", () => {
+    const text = `${PASSTHROUGH}auth = "jwt"\n`;
+    for (const scope of SCOPES) {
+      const isNarrowed = parsePassthroughScope(scope) !== undefined;
+      const issues = isNarrowed ? listIssuePaths(`${text}scope = "${scope}"\n`) : [];
+      assert.deepEqual(issues, isNarrowed ? ["provider.scope"] : [], scope);
+      if (!isNarrowed) assert.equal(parseProvider(`${text}scope = "${scope}"\n`).scope, scope);
+    }
   });
 });
 
