@@ -19,6 +19,7 @@ import type { MutableHeaderList } from "./headers.ts";
 import { resolvePath } from "./policy.ts";
 import type { PathVerdict } from "./policy.ts";
 import type { Route } from "./route_table.ts";
+import type { Slots } from "./slots.ts";
 
 /** What a request is forwarded through. */
 export interface ForwardPorts {
@@ -26,6 +27,8 @@ export interface ForwardPorts {
   readonly upstream: Upstream;
   /** The upstream call for WebSockets; without one an upgrade is forwarded as plain HTTP. */
   readonly tunnel?: Tunnel | undefined;
+  /** Counts requests under way. A route with a cap is not forwarded without it. */
+  readonly slots?: Slots | undefined;
 }
 
 /** One request to forward. */
@@ -66,9 +69,10 @@ const DECIMAL_REGEXP = /^[0-9]{1,15}$/;
  * @returns The answer for the client, its body still streaming.
  * @throws {PassthroughError} `ERR_PATH_INVALID` (reason `encoded_slash`, `empty_segment`, `rewrite`,
  * `url_mismatch`) or `ERR_PATH_DENIED` for the path; `ERR_METHOD_NOT_ALLOWED` for the method;
- * `ERR_CREDENTIAL_MISSING` when the route's keyring entry is not there; `ERR_REQUEST_TOO_LARGE` or
- * `ERR_RESPONSE_TOO_LARGE` for a declared length beyond the route's limit; and what the upstream call
- * rejects with.
+ * `ERR_CREDENTIAL_MISSING` when the route's keyring entry is not there; `ERR_ROUTE_BUSY` when as many
+ * requests as the route may have are under way; `ERR_REQUEST_TOO_LARGE` or `ERR_RESPONSE_TOO_LARGE` for
+ * a declared length beyond the route's limit; and what the upstream call rejects with.
+ * @throws {TypeError} When the route has a cap on requests under way and `ports` has no `slots`.
  *
  * @example Usage
  * ```ts
@@ -112,19 +116,49 @@ export async function forward(input: ForwardInput, ports: ForwardPorts): Promise
   });
   assertRequestLength(headers, route.maxRequestBytes);
   injection.addHeaders(headers);
-  const response = await ports.upstream({
-    method,
-    url: verdict.url + injection.addQuery(target.query),
-    headers,
-    host: route.hostOverride,
-    incoming: request,
-    deadlines: route.deadlines,
-    keepAliveMs: route.keepAliveMs,
-    maxRequestBytes: route.maxRequestBytes,
-    maxResponseBytes: route.maxResponseBytes,
-    privateAddresses: route.injectsCredential ? input.privateAddresses : "allow",
-  });
-  return relay(input, method, response);
+  const slot = takeSlot(route, ports.slots);
+  try {
+    const response = await ports.upstream({
+      method,
+      url: verdict.url + injection.addQuery(target.query),
+      headers,
+      host: route.hostOverride,
+      incoming: request,
+      deadlines: route.deadlines,
+      keepAliveMs: route.keepAliveMs,
+      maxRequestBytes: route.maxRequestBytes,
+      maxResponseBytes: route.maxResponseBytes,
+      privateAddresses: route.injectsCredential ? input.privateAddresses : "allow",
+    });
+    return relay(slot === undefined ? input : holdSlot(input, slot), method, response);
+  } catch (error) {
+    slot?.();
+    throw error;
+  }
+}
+
+function takeSlot(route: Route, slots: Slots | undefined): (() => void) | undefined {
+  if (route.maxConcurrent === 0) return undefined;
+  if (slots === undefined) {
+    throw new TypeError(`Cannot forward the request: route "${route.name}" needs "slots"`);
+  }
+  const slot = slots.take(route.name, route.maxConcurrent);
+  if (slot !== undefined) return slot;
+  throw new PassthroughError(
+    "ERR_ROUTE_BUSY",
+    `Cannot forward the request: route "${route.name}" limits it by max_concurrent_requests`,
+  );
+}
+
+/** The same input, whose end gives the slot back. */
+function holdSlot(input: ForwardInput, slot: () => void): ForwardInput {
+  return {
+    ...input,
+    onClose(end): void {
+      slot();
+      input.onClose?.(end);
+    },
+  };
 }
 
 function relay(input: ForwardInput, method: string, response: UpstreamResponse): Response {

@@ -41,6 +41,7 @@ export { filterRequestHeaders, filterResponseHeaders } from "./headers.ts";
 export { forward } from "./forward.ts";
 export { parseHost } from "./host.ts";
 export { resolvePath } from "./policy.ts";
+export { createSlots } from "./slots.ts";
 
 export type { CanonicalResult, CanonicalTarget, PathRefusal } from "./canonical_path.ts";
 export type { Credential, CredentialFields, Injection, SecretSource } from "./credentials.ts";
@@ -49,6 +50,7 @@ export type { HostName } from "./host.ts";
 export type { MutableHeaderList, RequestFilterOptions } from "./headers.ts";
 export type { PassthroughProvider, Route, RouteQuery, RouteTable } from "./route_table.ts";
 export type { PathVerdict } from "./policy.ts";
+export type { Slots } from "./slots.ts";
 export { ERROR_CODES } from "../errors.ts";
 export type { ErrorCode } from "../errors.ts";
 export type {

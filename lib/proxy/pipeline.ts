@@ -25,6 +25,7 @@ import type { CanonicalTarget } from "../passthrough/canonical_path.ts";
 import { forward } from "../passthrough/forward.ts";
 import { parseHost } from "../passthrough/host.ts";
 import type { Route } from "../passthrough/route_table.ts";
+import type { Slots } from "../passthrough/slots.ts";
 import { isLoopback } from "./address.ts";
 import type { NamedApp } from "./app.ts";
 import { decideRoute } from "./decide.ts";
@@ -69,6 +70,8 @@ export interface PipelineParts {
   readonly upstream: Upstream;
   /** The upstream call for WebSockets. */
   readonly tunnel?: Tunnel | undefined;
+  /** Requests under way of each route; outlives every state. */
+  readonly slots: Slots;
   /** What is done where a route with a credential would dial a private address. */
   readonly privateAddresses?: AddressPolicy | undefined;
   /** Keeps and logs what happens. */
@@ -183,7 +186,7 @@ async function relay(
   route: Route,
   target: CanonicalTarget,
   { request, exchange }: Passage,
-  { upstream, tunnel, privateAddresses, observer }: PipelineParts,
+  { upstream, tunnel, slots, privateAddresses, observer }: PipelineParts,
 ): Promise<Response | Refusal> {
   exchange.route = route.name;
   let response: Response | undefined;
@@ -206,7 +209,7 @@ async function relay(
           endOnce();
         },
       },
-      { upstream, tunnel },
+      { upstream, tunnel, slots },
     );
     exchange.relayed = true;
     endOnce();

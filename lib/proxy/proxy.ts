@@ -7,6 +7,7 @@
 import { webHashes } from "../encoding/hashes.ts";
 import { AtiError, isAtiError } from "../errors.ts";
 import type { FetchHandler } from "../ports.ts";
+import { createSlots } from "../passthrough/slots.ts";
 import { formatAddress } from "./address.ts";
 import { createNamedApp } from "./app.ts";
 import { assertDialable, assertServable, assertStartable, findNotices } from "./checks.ts";
@@ -124,6 +125,7 @@ export async function createProxy(config: ProxyConfig, ports: ProxyPorts): Promi
       app: createNamedApp(config.version, now),
       upstream,
       tunnel,
+      slots: createSlots(),
       privateAddresses: config.privateAddresses,
       observer: createObserver(log, now),
       enablePassthrough: config.enablePassthrough,
