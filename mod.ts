@@ -103,9 +103,12 @@ export type {
 // Scopes and rates
 export {
   buildScopeString,
+  checkPassthroughScope,
   checkScope,
+  formatPassthroughScope,
   matchesWildcard,
   narrowScopes,
+  parsePassthroughScope,
   parseRate,
   parseRates,
   parseScope,
@@ -115,6 +118,8 @@ export {
 export type {
   NamedScope,
   NamedScopeKind,
+  PassthroughAccess,
+  PassthroughScope,
   Rate,
   RateRule,
   RateUnit,
@@ -124,20 +129,30 @@ export type {
 
 // Sandbox signatures
 export {
+  createNonceCache,
   parseSandboxSignature,
   parseSigningSecret,
   SANDBOX_JOB_ID_HEADER,
   SANDBOX_SIGNATURE_HEADER,
   signSandboxRequest,
   verifySandboxSignature,
+  verifySignedBody,
 } from "./lib/signature/mod.ts";
 export type {
+  NonceCache,
+  NonceCacheOptions,
+  NonceVerdict,
+  ReplayGuard,
+  ReplayTerms,
   SandboxSignature,
   SignatureInput,
   SignatureReason,
   SignatureVerdict,
+  SignatureVersion,
   SignedRequest,
+  SigningInput,
   SignSandboxOptions,
+  VerifyBodyOptions,
   VerifySandboxOptions,
 } from "./lib/signature/mod.ts";
 
@@ -219,6 +234,7 @@ export {
   compilePathRules,
   createFetchUpstream,
   createRouteTable,
+  createSlots,
   filterRequestHeaders,
   filterResponseHeaders,
   forward,
@@ -244,6 +260,7 @@ export type {
   RouteQuery,
   RouteTable,
   SecretSource,
+  Slots,
 } from "./lib/passthrough/mod.ts";
 
 // The proxy
@@ -308,6 +325,7 @@ export type {
   RequestInfo,
   ResponseParts,
   Runtime,
+  Schedule,
   SignalName,
   Signals,
   Spawn,

@@ -55,3 +55,37 @@ test("signSandboxRequest() refuses what cannot stand in a request line", async (
     await assert.rejects(signing, TypeError, method);
   }
 });
+
+const REQUEST = { method: "POST", path: "/a", query: "?x=1", body: "text" };
+
+test("signSandboxRequest() signs as version 1 unless asked otherwise, whatever else is given", async () => {
+  const plain = await signSandboxRequest({ method: "POST", path: "/a" }, { secret: SECRET, now });
+  assert.equal(await signSandboxRequest(REQUEST, { secret: SECRET, now }), plain);
+  assert.equal(await signSandboxRequest(REQUEST, { secret: SECRET, now, version: 1 }), plain);
+});
+
+test("signSandboxRequest() makes a fresh nonce of 128 bits for each version 2", async () => {
+  const seen = new Set<string>();
+  for (let round = 0; round < 20; round++) {
+    const header = await signSandboxRequest(REQUEST, { secret: SECRET, version: 2 });
+    seen.add(/,n=([A-Za-z0-9_-]{22}),/.exec(header)?.[1] ?? "");
+    const verdict = await verifySandboxSignature({ ...REQUEST, header }, { secret: SECRET });
+    assert.equal(verdict.reason, "valid");
+  }
+  assert.equal(seen.size, 20);
+  assert.ok(!seen.has(""));
+});
+
+test("signSandboxRequest() refuses a query, nonce or version that is none", async () => {
+  const options = { secret: SECRET, version: 2 } as const;
+  for (const query of ["a b", "a#b", "é", "a\n"]) {
+    await assert.rejects(signSandboxRequest({ ...REQUEST, query }, options), TypeError, query);
+  }
+  for (const nonce of ["", "a".repeat(15), "a".repeat(65), `${"a".repeat(16)}.`]) {
+    await assert.rejects(signSandboxRequest(REQUEST, { ...options, nonce }), TypeError, nonce);
+  }
+  for (const version of [0, 3, "2"]) {
+    const wrong = { ...options, version: version as 2 };
+    await assert.rejects(signSandboxRequest(REQUEST, wrong), TypeError);
+  }
+});
