@@ -11,6 +11,7 @@ import type {
   StreamEnd,
   Tunnel,
   Upstream,
+  UpstreamRequest,
   UpstreamResponse,
 } from "../ports.ts";
 import type { CanonicalTarget } from "./canonical_path.ts";
@@ -20,6 +21,7 @@ import { resolvePath } from "./policy.ts";
 import type { PathVerdict } from "./policy.ts";
 import type { Route } from "./route_table.ts";
 import type { Slots } from "./slots.ts";
+import { assertHandshake, dropHandshakeFields, isWebSocketUpgrade } from "./websocket.ts";
 
 /** What a request is forwarded through. */
 export interface ForwardPorts {
@@ -58,7 +60,8 @@ const DECIMAL_REGEXP = /^[0-9]{1,15}$/;
 
 /**
  * Forwards a request over its route: decides on path and method, filters headers, puts the credential
- * in, streams both bodies. Redirects are not followed; they go to the client.
+ * in, streams both bodies. Redirects are not followed; they go to the client. A WebSocket is dialled
+ * where the route forwards them; elsewhere its handshake is an ordinary request.
  *
  * Security: everything that reaches the upstream is decided from `route` and `target`. The client's
  * copies of injected header fields and of an injected query parameter do not go upstream; secrets that
@@ -71,7 +74,8 @@ const DECIMAL_REGEXP = /^[0-9]{1,15}$/;
  * `url_mismatch`) or `ERR_PATH_DENIED` for the path; `ERR_METHOD_NOT_ALLOWED` for the method;
  * `ERR_CREDENTIAL_MISSING` when the route's keyring entry is not there; `ERR_ROUTE_BUSY` when as many
  * requests as the route may have are under way; `ERR_REQUEST_TOO_LARGE` or `ERR_RESPONSE_TOO_LARGE` for
- * a declared length beyond the route's limit; and what the upstream call rejects with.
+ * a declared length beyond the route's limit; and what the upstream call rejects with. For a bad
+ * WebSocket handshake `ERR_WEBSOCKET_VERSION`, or `ERR_BAD_REQUEST` (reason `websocket_key`).
  * @throws {TypeError} When the route has a cap on requests under way and `ports` has no `slots`.
  *
  * @example Usage
@@ -118,7 +122,7 @@ export async function forward(input: ForwardInput, ports: ForwardPorts): Promise
   injection.addHeaders(headers);
   const slot = takeSlot(route, ports.slots);
   try {
-    const response = await ports.upstream({
+    const response = await callUpstream(route, ports, {
       method,
       url: verdict.url + injection.addQuery(target.query),
       headers,
@@ -135,6 +139,20 @@ export async function forward(input: ForwardInput, ports: ForwardPorts): Promise
     slot?.();
     throw error;
   }
+}
+
+async function callUpstream(
+  route: Route,
+  { upstream, tunnel }: ForwardPorts,
+  call: UpstreamRequest,
+): Promise<UpstreamResponse> {
+  const { forwardsWebSockets, webSocketIdleMs: idleMs, maxMessageBytes } = route;
+  if (!forwardsWebSockets || tunnel === undefined || !isWebSocketUpgrade(call.incoming)) {
+    return await upstream(call);
+  }
+  assertHandshake(call.incoming.headers);
+  const headers = dropHandshakeFields(call.headers);
+  return await tunnel({ ...call, headers, idleMs, maxMessageBytes });
 }
 
 function takeSlot(route: Route, slots: Slots | undefined): (() => void) | undefined {
@@ -163,7 +181,10 @@ function holdSlot(input: ForwardInput, slot: () => void): ForwardInput {
 
 function relay(input: ForwardInput, method: string, response: UpstreamResponse): Response {
   const { route, responseHeaders = [], onClose } = input;
-  const headers = filterResponseHeaders(response.headers, route.redact);
+  const received = response.status === 101
+    ? dropHandshakeFields(response.headers)
+    : response.headers;
+  const headers = filterResponseHeaders(received, route.redact);
   // A HEAD or 304 answer declares the length of a body that is not sent (RFC 9110 §8.6).
   const hasBody = method !== "HEAD" && response.status !== 304;
   if (hasBody && exceeds(declaredLength(headers), route.maxResponseBytes)) {

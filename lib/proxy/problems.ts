@@ -22,6 +22,8 @@ export interface Refusal {
   readonly reason?: string | undefined;
   /** Replaces the table's sentence. Names only. */
   readonly detail?: string | undefined;
+  /** The narrowest scope that would have done (RFC 6750 §3); characters of a scope token only. */
+  readonly scope?: string | undefined;
   /** Header fields the answer needs, for example `allow`. */
   readonly headers?: HeaderList | undefined;
 }
@@ -65,6 +67,7 @@ const TITLES: Readonly<Record<number, string>> = {
   404: "Not Found",
   405: "Method Not Allowed",
   413: "Content Too Large",
+  426: "Upgrade Required",
   499: "Client Closed Request",
   500: "Internal Server Error",
   502: "Bad Gateway",
@@ -205,6 +208,13 @@ export const PROBLEMS: Readonly<Record<ErrorCode, PublicProblem>> = {
     detail: "bad request",
     tellsReason: true,
   },
+  ERR_WEBSOCKET_VERSION: {
+    status: 426,
+    reason: "websocket_version",
+    detail: "upgrade required: only version 13 of the WebSocket protocol is spoken here",
+    // RFC 6455 §4.4 and RFC 9110 §15.5.22.
+    headers: [["sec-websocket-version", "13"], ["upgrade", "websocket"]],
+  },
   ERR_NOT_FOUND: { status: 404, reason: "not_found", detail: "not found" },
   ERR_METHOD_NOT_ALLOWED: {
     status: 405,
@@ -236,7 +246,10 @@ export function createProblemResponse(refusal: Refusal, requestId: string): Resp
     ["content-type", PROBLEM_CONTENT_TYPE],
     ["cache-control", "no-store"],
   ]);
-  if (entry.challenge !== undefined) headers.set("www-authenticate", entry.challenge);
+  if (entry.challenge !== undefined) {
+    const scope = refusal.scope === undefined ? "" : `, scope="${refusal.scope}"`;
+    headers.set("www-authenticate", entry.challenge + scope);
+  }
   for (const [name, value] of [...entry.headers ?? [], ...refusal.headers ?? []]) {
     headers.set(name, value);
   }
