@@ -10,6 +10,7 @@ import type { Refusal } from "./problems.ts";
 
 // RFC 7235 §2.1: the scheme is case-insensitive. RFC 6750 §2.1: one b64token, nothing behind it.
 const BEARER_REGEXP = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
+const BARE_TOKEN_REGEXP = /^[A-Za-z0-9\-._~+/]+=*$/;
 const BEARER_SCHEME_REGEXP = /^bearer(?: |$)/i;
 const KEY_SCHEME_REGEXP = /^ati-key(?: |$)/i;
 
@@ -24,7 +25,20 @@ export interface Identity {
 /** The verdict: an identity or a refusal. */
 export type IdentityVerdict =
   | { readonly ok: true; readonly identity: Identity }
-  | { readonly ok: false; readonly refusal: Refusal };
+  | {
+    readonly ok: false;
+    readonly refusal: Refusal;
+    /** Who is refused, where that is known. */
+    readonly identity?: Identity | undefined;
+  };
+
+/** Where a session token may stand. */
+export interface TokenHeaders {
+  /** `Authorization`; `null` where it is not looked at. */
+  readonly authorization: string | null;
+  /** `X-Ati-Token`: the token alone, or behind `Bearer`. It wins. */
+  readonly atiToken: string | null;
+}
 
 const OPEN: IdentityVerdict = { ok: true, identity: { authenticatedBy: "none" } };
 
@@ -42,8 +56,33 @@ export function identifyCaller(
   verifier: TokenVerifier | undefined,
 ): MaybePromise<IdentityVerdict> {
   const value = authorization ?? "";
-  if (KEY_SCHEME_REGEXP.test(value)) return refuse("unsupported_scheme");
-  if (verifier === undefined) return OPEN;
+  if (verifier !== undefined) return identifyBearer(value, verifier);
+  return KEY_SCHEME_REGEXP.test(value) ? refuse("unsupported_scheme") : OPEN;
+}
+
+/**
+ * Identifies the caller of a passthrough route that asks for a session token. Without a verifier no
+ * token is valid.
+ *
+ * @param headers The header fields in which the token may be.
+ * @param verifier Verifies session tokens; `undefined` where none are configured.
+ */
+export function identifyByToken(
+  { authorization, atiToken }: TokenHeaders,
+  verifier: TokenVerifier | undefined,
+): MaybePromise<IdentityVerdict> {
+  if (verifier === undefined) return refuse("authentication_not_configured");
+  if (!atiToken) return identifyBearer(authorization ?? "", verifier);
+  if (BARE_TOKEN_REGEXP.test(atiToken)) return verify(atiToken, verifier);
+  return identifyBearer(atiToken, verifier);
+}
+
+/** True when a session token, or what may be meant as one, was sent. */
+export function isTokenPresented({ authorization, atiToken }: TokenHeaders): boolean {
+  return Boolean(atiToken || authorization);
+}
+
+function identifyBearer(value: string, verifier: TokenVerifier): MaybePromise<IdentityVerdict> {
   if (value === "") return refuse("missing_credentials");
   if (!BEARER_SCHEME_REGEXP.test(value)) return refuse("unsupported_scheme");
   const token = BEARER_REGEXP.exec(value)?.[1];

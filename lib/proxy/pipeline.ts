@@ -23,6 +23,7 @@ import type {
 import { canonicalizeTarget } from "../passthrough/canonical_path.ts";
 import type { CanonicalTarget } from "../passthrough/canonical_path.ts";
 import { forward } from "../passthrough/forward.ts";
+import type { ForwardInput } from "../passthrough/forward.ts";
 import { parseHost } from "../passthrough/host.ts";
 import type { Route } from "../passthrough/route_table.ts";
 import type { Slots } from "../passthrough/slots.ts";
@@ -31,10 +32,11 @@ import type { NamedApp } from "./app.ts";
 import { decideRoute } from "./decide.ts";
 import type { Decision } from "./decide.ts";
 import { identifyCaller } from "./identity_gate.ts";
-import type { IdentityVerdict } from "./identity_gate.ts";
 import type { Exchange, Observer } from "./observe.ts";
 import { createProblemResponse, toRefusal } from "./problems.ts";
 import type { Refusal } from "./problems.ts";
+import { authorizeRoute, needsSignature } from "./route_gate.ts";
+import type { RouteVerdict } from "./route_gate.ts";
 import type { ProxyState } from "./state.ts";
 import { traceError } from "./trace.ts";
 
@@ -58,7 +60,7 @@ const OPEN_TO_LOOPBACK_ONLY: Refusal = {
   detail:
     "unauthorized: no authentication is configured, only this machine's own callers are served",
 };
-const PUBLIC_IDENTITY: IdentityVerdict = { ok: true, identity: { authenticatedBy: "none" } };
+const PUBLIC_IDENTITY: RouteVerdict = { ok: true, identity: { authenticatedBy: "none" } };
 
 /** What the pipeline acts through. */
 export interface PipelineParts {
@@ -116,21 +118,21 @@ async function serve(passage: Passage, parts: PipelineParts): Promise<Response |
 
   const judged = state.gate(request, target);
   exchange.signature = judged instanceof Promise ? await judged : judged;
-  if (exchange.signature?.refusal !== undefined) return exchange.signature.refusal;
-
   const decision = decideRoute({ host, path: target.path }, state.table);
-  const refusal = refuseBeforeIdentity(decision, target, passage);
+  if (decision.kind === "passthrough") exchange.route = decision.route.name;
+  const refusal = refuseUnsigned(decision, exchange) ??
+    refuseBeforeIdentity(decision, target, passage);
   if (refusal !== undefined) return refusal;
 
-  const asked = identify(decision, passage);
+  const asked = identify(decision, target, passage);
   const verdict = asked instanceof Promise ? await asked : asked;
+  exchange.subject = verdict.identity?.claims?.sub;
   if (!verdict.ok) return verdict.refusal;
   const { identity } = verdict;
-  if (identity.claims !== undefined) exchange.subject = identity.claims.sub;
 
   switch (decision.kind) {
     case "passthrough":
-      return await relay(decision.route, target, passage, parts);
+      return await relay({ route: decision.route, target, verdict: verdict.path }, passage, parts);
     case "public":
     case "named": {
       const { path } = target;
@@ -159,6 +161,12 @@ function authorityOf(url: string): string {
   return /^[a-z]+:\/\/([^/?#]*)/i.exec(url)?.[1] ?? "";
 }
 
+/** Which routes need no signature is known only once there is a route. */
+function refuseUnsigned(decision: Decision, { signature }: Exchange): Refusal | undefined {
+  if (decision.kind === "passthrough" && !needsSignature(decision.route)) return undefined;
+  return signature?.refusal;
+}
+
 function refuseBeforeIdentity(
   decision: Decision,
   target: CanonicalTarget,
@@ -176,19 +184,27 @@ function refuseBeforeIdentity(
   return undefined;
 }
 
-function identify(decision: Decision, { request, state }: Passage): MaybePromise<IdentityVerdict> {
-  // Passthrough routes are protected by the signature gate; their Authorization is the upstream's.
-  if (decision.kind === "public" || decision.kind === "passthrough") return PUBLIC_IDENTITY;
-  return identifyCaller(request.headers.get("authorization"), state.verifier);
+function identify(
+  decision: Decision,
+  target: CanonicalTarget,
+  { request, exchange: { signature }, state }: Passage,
+): MaybePromise<RouteVerdict> {
+  switch (decision.kind) {
+    case "public":
+      return PUBLIC_IDENTITY;
+    case "passthrough":
+      return authorizeRoute({ route: decision.route, target, request, signature }, state.verifier);
+    default:
+      return identifyCaller(request.headers.get("authorization"), state.verifier);
+  }
 }
 
 async function relay(
-  route: Route,
-  target: CanonicalTarget,
+  way: Pick<ForwardInput, "route" | "target" | "verdict">,
   { request, exchange }: Passage,
   { upstream, tunnel, slots, privateAddresses, observer }: PipelineParts,
 ): Promise<Response | Refusal> {
-  exchange.route = route.name;
+  const { route } = way;
   let response: Response | undefined;
   let end: StreamEnd | undefined;
   // An answer without a body may have ended before it is in our hands.
@@ -198,9 +214,8 @@ async function relay(
   try {
     response = await forward(
       {
-        route,
+        ...way,
         request,
-        target,
         // `x-request-id` is the upstream's, if it sends one: its support asks for that.
         responseHeaders: answerHeaders(exchange, "x-ati-request-id"),
         privateAddresses,
