@@ -1,104 +1,237 @@
-/** The proxy as a whole: a small signed GET, forwarded with its credential. @module */
+/** The proxy as a whole, beside the upstream alone and nginx: a table made in one run. @module */
 
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
-import type { Readable } from "node:stream";
+import { issueToken } from "../lib/jwt/issue.ts";
+import { generateEs256KeyPair } from "../lib/jwt/generate.ts";
+import { importSigningKey } from "../lib/jwt/keys.ts";
 import { parseSigningSecret } from "../lib/signature/secret.ts";
 import { signSandboxRequest } from "../lib/signature/sign.ts";
+import { download, freePort } from "./_download.ts";
+import { formatTable } from "./_format.ts";
 import { putLoad } from "./_load.ts";
-import type { LoadResult } from "./_load.ts";
-import type { Measurement } from "./operations.ts";
+import type { LoadRequest } from "./_load.ts";
+import { median } from "./_measure.ts";
+import { readUsage, stopProcess } from "./_process.ts";
+import { findSubjects, untilListening } from "./_subjects.ts";
+import type { Setup, Subject } from "./_subjects.ts";
+import { LARGE_BYTES, startUpstream } from "./_upstream.ts";
+import type { SignatureMode } from "../lib/proxy/settings.ts";
 
-const LOAD = { durationMs: 3000, connections: 32 };
-const SECRET = "00112233445566778899aabbccddeeff".repeat(2);
-const BODY = JSON.stringify({ text: "x".repeat(1000) });
+const CONNECTIONS = 32;
+const ROUNDS = 3;
+const SECONDS = 3;
+const WARM_UP_SECONDS = 1;
+const DOWNLOADS = 5;
+const POST_BODY = JSON.stringify({ prompt: "x".repeat(1010) });
+const LARGE_MIB = LARGE_BYTES / 1024 / 1024;
 
-/** Measures the upstream alone, and through the proxy in a process of its own. */
-export async function measureProxy(): Promise<Measurement[]> {
+interface Case {
+  readonly name: string;
+  readonly mode: SignatureMode;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** One line of the table. */
+interface Figures {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly cpuMicroseconds: number | undefined;
+  readonly peakMiB: number | undefined;
+  readonly failed: number;
+}
+
+/** Measures everything and returns the tables, ready to print. */
+export async function measureProxy(say: (line: string) => void): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "atikit-bench-"));
-  const upstream = createServer((_request, response) => {
-    response.writeHead(200, { "content-type": "application/json", "content-length": BODY.length });
-    response.end(BODY);
-  }).listen(0, "127.0.0.1");
-  await once(upstream, "listening");
-  const { port } = upstream.address() as AddressInfo;
-  const proxy = startProxy(folder, port);
+  const setup = await prepare(folder);
+  const upstream = startUpstream(join(folder, "upstream"), setup.upstreamPort);
+  upstream.stderr?.resume();
   try {
-    const proxyPort = await readPort(proxy.stderr as Readable);
-    const secret = parseSigningSecret(SECRET);
-    const line = { method: "GET", path: "/echo/small" };
-    const signature = await signSandboxRequest(line, { secret });
-    const direct = await putLoad({ ...LOAD, port, request: formatRequest("/small", "") });
-    const header = `X-Sandbox-Signature: ${signature}\r\n`;
-    const request = formatRequest(line.path, header);
-    const forwarded = await putLoad({ ...LOAD, port: proxyPort, request });
-    return [
-      { name: "upstream alone", figure: formatLoad(direct) },
-      { name: "through the proxy", figure: formatLoad(forwarded) },
-    ];
+    await untilListening(setup.upstreamPort, upstream);
+    const tables: string[] = [];
+    for (const one of await createCases(setup)) {
+      say(one.name);
+      tables.push(`${one.name}\n\n${await measureCase(one, upstream, setup)}`);
+    }
+    say(`download of ${LARGE_MIB} MiB`);
+    tables.push(`Download of ${LARGE_MIB} MiB\n\n${await measureDownloads(setup)}`);
+    return tables.join("\n\n");
   } finally {
-    proxy.kill("SIGKILL");
-    upstream.close();
-    upstream.closeAllConnections();
+    await stopProcess(upstream);
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function startProxy(folder: string, upstreamPort: number): ChildProcess {
-  mkdirSync(join(folder, "manifests"));
-  writeFileSync(
-    join(folder, "manifests", "echo.toml"),
-    [
-      "[provider]",
-      'name = "echo"',
-      'description = "The upstream of the benchmark"',
-      'handler = "passthrough"',
-      `base_url = "http://127.0.0.1:${upstreamPort}"`,
-      'path_prefix = "/echo"',
-      'auth_type = "bearer"',
-      'auth_key_name = "echo"',
-    ].join("\n"),
+async function prepare(folder: string): Promise<Setup> {
+  const pair = await generateEs256KeyPair();
+  const publicKeyFile = join(folder, "public.pem");
+  writeFileSync(publicKeyFile, pair.publicPem);
+  const signingSecret = "00112233445566778899aabbccddeeff".repeat(2);
+  const token = await issueToken(
+    { sub: "bench", scope: "passthrough:token", ttlSeconds: 3600 },
+    await importSigningKey(pair.privatePem),
   );
-  const flags = ["--port", "0", "--ati-dir", folder, "--env-keys", "--enable-passthrough"];
-  return spawn(
-    process.execPath,
-    ["dist/ati.cjs", "proxy", ...flags, "--sig-verify-mode", "enforce"],
-    {
-      stdio: ["ignore", "ignore", "pipe"],
-      env: {
-        ATI_KEY_ECHO: "a-credential-of-the-benchmark",
-        ATI_KEY_SANDBOX_SIGNING_SHARED_SECRET: SECRET,
-      },
-    },
-  );
+  return { folder, upstreamPort: await freePort(), signingSecret, publicKeyFile, token };
 }
 
-/** The port in the start-up record; the rest of the log is read on and thrown away. */
-function readPort(log: Readable): Promise<number> {
-  let text = "";
-  return new Promise((resolve, reject) => {
-    log.setEncoding("utf8").on("data", (chunk: string) => {
-      if (text.length < 10_000) text += chunk;
-      const [, port] = /"addr":"127\.0\.0\.1:(\d+)"/.exec(text) ?? [];
-      if (port !== undefined) resolve(Number(port));
-    });
-    log.on("end", () => reject(new Error(`Cannot start the proxy: ${text}`)));
+async function createCases(setup: Setup): Promise<readonly Case[]> {
+  const secret = parseSigningSecret(setup.signingSecret);
+  const sign = async (method: string, path: string): Promise<Record<string, string>> => ({
+    "X-Sandbox-Signature": await signSandboxRequest({ method, path }, { secret }),
   });
+  const get = { method: "GET", path: "/echo/small", body: "" } as const;
+  const post = { method: "POST", path: "/echo/small", body: POST_BODY } as const;
+  const json = { "Content-Type": "application/json" };
+  return [
+    {
+      ...get,
+      name: "GET, signature in mode log",
+      mode: "log",
+      headers: await sign("GET", get.path),
+    },
+    {
+      ...get,
+      name: "GET, signature enforced",
+      mode: "enforce",
+      headers: await sign("GET", get.path),
+    },
+    {
+      ...get,
+      name: "GET, ES256 session token",
+      mode: "enforce",
+      path: "/token/small",
+      headers: { Authorization: `Bearer ${setup.token}` },
+    },
+    {
+      ...post,
+      name: "POST of 1 KiB, signature enforced",
+      mode: "enforce",
+      headers: { ...json, ...await sign("POST", post.path) },
+    },
+  ];
 }
 
-function formatRequest(path: string, header: string): string {
-  return `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${header}\r\n`;
+async function measureCase(one: Case, upstream: ChildProcess, setup: Setup): Promise<string> {
+  const rounds = new Map<string, Figures[]>();
+  const note = (name: string, figures: Figures): void => {
+    rounds.set(name, [...(rounds.get(name) ?? []), figures]);
+  };
+  for (let round = 0; round < ROUNDS; round++) {
+    const path = one.path.replace(/^\/[a-z]+/, "");
+    note("upstream alone", await load({ ...one, path, port: setup.upstreamPort }, upstream, setup));
+    // Turn by turn: whatever else the machine does hits everybody alike.
+    for (const subject of findSubjects(setup)) {
+      note(subject.name, await measureSubject(subject, one, setup));
+    }
+  }
+  return formatFigures([...rounds].map(([name, figures]) => [name, combine(figures)]));
 }
 
-function formatLoad({ perSecond, p50Ms, p99Ms, failed }: LoadResult): string {
-  const rate = `${Math.round(perSecond).toLocaleString("en")} /s`;
-  const latency = `p50 ${p50Ms.toFixed(2)} ms  p99 ${p99Ms.toFixed(2)} ms`;
-  return `${rate}  ${latency}${failed > 0 ? `  ${failed} FAILED` : ""}`;
+async function measureSubject(subject: Subject, one: Case, setup: Setup): Promise<Figures> {
+  const { child, port } = await subject.start(one.mode);
+  try {
+    return await load({ ...one, port }, child, setup);
+  } finally {
+    await stopProcess(child);
+  }
+}
+
+async function load(request: LoadRequest, child: ChildProcess, setup: Setup): Promise<Figures> {
+  const options = { connections: CONNECTIONS, folder: setup.folder };
+  await putLoad(request, { ...options, seconds: WARM_UP_SECONDS });
+  const before = readUsage(child.pid ?? 0);
+  const result = await putLoad(request, { ...options, seconds: SECONDS });
+  const after = readUsage(child.pid ?? 0);
+  return {
+    ...result,
+    cpuMicroseconds: before && after &&
+      (after.cpuMicroseconds - before.cpuMicroseconds) / result.requests,
+    peakMiB: after?.peakMiB,
+  };
+}
+
+function combine(figures: readonly Figures[]): Figures {
+  const middle = (pick: (one: Figures) => number): number => median(figures.map(pick));
+  const known = figures[0]?.cpuMicroseconds !== undefined;
+  return {
+    perSecond: middle(({ perSecond }) => perSecond),
+    p50Ms: middle(({ p50Ms }) => p50Ms),
+    p99Ms: middle(({ p99Ms }) => p99Ms),
+    cpuMicroseconds: known ? middle(({ cpuMicroseconds = 0 }) => cpuMicroseconds) : undefined,
+    peakMiB: known ? Math.max(...figures.map(({ peakMiB = 0 }) => peakMiB)) : undefined,
+    failed: figures.reduce((total, { failed }) => total + failed, 0),
+  };
+}
+
+function formatFigures(lines: readonly (readonly [string, Figures])[]): string {
+  const nginxCpu = lines.find(([name]) => name.startsWith("nginx"))?.[1].cpuMicroseconds;
+  const head = ["", "requests/s", "p50 ms", "p99 ms", "CPU µs", "of nginx", "peak MiB", "failed"];
+  const rows = lines.map(([name, one]) => [
+    name,
+    Math.round(one.perSecond).toLocaleString("en"),
+    one.p50Ms.toFixed(2),
+    one.p99Ms.toFixed(1),
+    one.cpuMicroseconds?.toFixed(0) ?? "",
+    one.cpuMicroseconds === undefined || nginxCpu === undefined || name === "upstream alone"
+      ? ""
+      : `${(one.cpuMicroseconds / nginxCpu).toFixed(1)}x`,
+    one.peakMiB?.toFixed(0) ?? "",
+    String(one.failed),
+  ]);
+  return formatTable([head, ...rows]);
+}
+
+async function measureDownloads(setup: Setup): Promise<string> {
+  const secret = parseSigningSecret(setup.signingSecret);
+  const path = "/echo/large";
+  const signature = await signSandboxRequest({ method: "GET", path }, { secret });
+  const rows = [["", "MiB/s", "CPU ms", "peak MiB", "grew by MiB"]];
+  rows.push(["upstream alone", await downloadRate(setup.upstreamPort, "/large", {}), "", "", ""]);
+  for (const subject of findSubjects(setup)) {
+    const { child, port } = await subject.start("enforce");
+    try {
+      const headers = { "x-sandbox-signature": signature };
+      await downloadRate(port, path, headers, 1);
+      const before = readUsage(child.pid ?? 0);
+      const rate = await downloadRate(port, path, headers);
+      const after = readUsage(child.pid ?? 0);
+      const cpu = before && after &&
+        (after.cpuMicroseconds - before.cpuMicroseconds) / 1000 / DOWNLOADS;
+      const grown = before && after && after.peakMiB - before.peakMiB;
+      rows.push([
+        subject.name,
+        rate,
+        cpu?.toFixed(0) ?? "",
+        after?.peakMiB.toFixed(0) ?? "",
+        grown?.toFixed(0) ?? "",
+      ]);
+    } finally {
+      await stopProcess(child);
+    }
+  }
+  return formatTable(rows);
+}
+
+/** MiB a second over some downloads, one after the other; the best, for what else runs only slows. */
+async function downloadRate(
+  port: number,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  downloads = DOWNLOADS,
+): Promise<string> {
+  let best = 0;
+  for (let count = 0; count < downloads; count++) {
+    const started = performance.now();
+    const bytes = await download(port, path, headers);
+    if (bytes !== LARGE_BYTES) throw new Error(`Cannot download: ${bytes} bytes came`);
+    best = Math.max(best, LARGE_MIB / ((performance.now() - started) / 1000));
+  }
+  return best.toFixed(0);
 }

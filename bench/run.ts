@@ -1,10 +1,11 @@
 /**
- * The benchmarks: `npm run bench [-- operations proxy start]`. Loopback only, about half a minute.
+ * The benchmarks: `npm run bench [-- operations start proxy]`. Loopback only, about five minutes.
  *
  * @module
  */
 
 import { existsSync } from "node:fs";
+import { cpus } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -14,10 +15,11 @@ import type { Measurement } from "./operations.ts";
 import { measureProxy } from "./proxy.ts";
 import { measureStart } from "./start.ts";
 
-const PARTS: Readonly<Record<string, () => Measurement[] | Promise<Measurement[]>>> = {
-  operations: () => measureOperations(nativeHashes),
-  proxy: measureProxy,
-  start: measureStart,
+/** What is measured is printed as it comes; progress goes to standard error. */
+const PARTS: Readonly<Record<string, () => Promise<string>>> = {
+  operations: async () => formatLines(await measureOperations(nativeHashes)),
+  start: () => Promise.resolve(formatLines(measureStart())),
+  proxy: () => measureProxy((line) => console.error(`  measuring: ${line}`)),
 };
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -32,11 +34,14 @@ if (parts.length === 0) {
   console.error("Build first: npm run build");
   process.exitCode = 2;
 } else {
-  console.log(`Node ${process.versions.node}, ${process.platform} ${process.arch}`);
-  for (const [name, measure] of parts) {
-    console.log(`\n${name}`);
-    for (const { name: what, figure } of await measure()) {
-      console.log(`  ${what.padEnd(28)}${figure}`);
-    }
-  }
+  const [cpu] = cpus();
+  console.log(
+    `Node ${process.versions.node}, ${process.platform} ${process.arch}, ` +
+      `${cpus().length} cores, ${cpu?.model.trim() ?? "unknown processor"}`,
+  );
+  for (const [name, measure] of parts) console.log(`\n## ${name}\n\n${await measure()}`);
+}
+
+function formatLines(measurements: readonly Measurement[]): string {
+  return measurements.map(({ name, figure }) => `${name.padEnd(30)}${figure}`).join("\n");
 }
