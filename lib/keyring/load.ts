@@ -105,6 +105,8 @@ export async function loadKeyring(
 /** A key that may open the keyring, and where it is kept. */
 interface Candidate {
   readonly source: "keyring.enc (sealed key)" | "keyring.enc (persistent key)";
+  /** What it is called in messages. A path will not do: the key itself may stand where one belongs. */
+  readonly label: string;
   /** The key, or `undefined` where there is none. */
   readonly read: () => MaybePromise<Uint8Array | undefined>;
   /** File to remove once the key has worked. */
@@ -116,9 +118,9 @@ async function loadSealed(
   ports: KeyringPorts,
 ): Promise<LoadedKeyring | undefined> {
   const { files } = ports;
+  const path = keyringPaths(input.atiDir).sealed;
   let error: AtiError | undefined;
   try {
-    const path = keyringPaths(input.atiDir).sealed;
     const blob = await files.read(path, { maxBytes: MAX_CONFIG_FILE_BYTES });
     if (blob === undefined) return undefined;
     for (const candidate of candidatesOf(input, ports)) {
@@ -128,13 +130,13 @@ async function loadSealed(
         const keyring = new Keyring(await openKeyring(blob, key));
         return await describe(keyring, candidate, key, files);
       } catch (failure) {
-        error = assertAtiError(failure);
+        error = nameKeyring(assertAtiError(failure), `${path} with ${candidate.label}`);
       }
     }
   } catch (failure) {
     error = assertAtiError(failure);
   }
-  error ??= new KeyringError("ERR_KEYRING_KEY", "Cannot open keyring.enc: there is no key for it", {
+  error ??= new KeyringError("ERR_KEYRING_KEY", `Cannot open ${path}: there is no key for it`, {
     reason: "missing",
     hint: "Put .keyring-key beside it, or a one-shot key where ATI_KEY_FILE says",
   });
@@ -147,12 +149,29 @@ function candidatesOf(input: LoadKeyringInput, { env, files }: KeyringPorts): Ca
   const oneShotPath = named === "" ? DEFAULT_ONE_SHOT_KEY_FILE : named;
   const sealed = "keyring.enc (sealed key)";
   const candidates: Candidate[] = [
-    { source: sealed, read: () => readSealingKey(oneShotPath, files), oneShotPath },
-    { source: sealed, read: () => input.sealingKey },
-    { source: "keyring.enc (persistent key)", read: () => readSealingKey(persistentPath, files) },
+    {
+      source: sealed,
+      label: "its one-shot key",
+      read: () => readSealingKey(oneShotPath, files),
+      oneShotPath,
+    },
+    { source: sealed, label: "the one-shot key it had", read: () => input.sealingKey },
+    {
+      source: "keyring.enc (persistent key)",
+      label: ".keyring-key",
+      read: () => readSealingKey(persistentPath, files),
+    },
   ];
   // Whoever names the persistent key as the one-shot one does not mean it to be removed.
   return candidates.filter((candidate) => candidate.oneShotPath !== persistentPath);
+}
+
+// Whoever opens the blob or reads the key does not know whose they are.
+function nameKeyring(error: AtiError, name: string): AtiError {
+  if (!(error instanceof KeyringError)) return error;
+  const why = error.message.slice(error.message.indexOf(": ") + 2);
+  const { code, reason, hint } = error;
+  return new KeyringError(code, `Cannot open ${name}: ${why}`, { reason, hint, cause: error });
 }
 
 async function describe(
