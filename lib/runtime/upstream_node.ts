@@ -29,9 +29,10 @@ export async function openNodeUpstream(options?: GuardOptions): Promise<OpenUpst
     if (agent === undefined) {
       const guard = guardFor(privateAddresses);
       agent = new Agent({
-        connect: guard === undefined
-          ? { timeout: connectMs }
-          : guardConnector(buildConnector({ timeout: connectMs, lookup: guard.lookup }), guard),
+        connect: watchConnector(
+          buildConnector({ timeout: connectMs, ...(guard && { lookup: guard.lookup }) }),
+          guard,
+        ),
         // RFC 9112 §9.3: without pipelining undici closes after each response.
         ...(keepAliveMs > 0
           ? { pipelining: 1, keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs }
@@ -65,19 +66,26 @@ export async function openNodeUpstream(options?: GuardOptions): Promise<OpenUpst
 }
 
 /** Looks at the peer as well: one look a connection, whatever became of the name. */
-function guardConnector(
+function watchConnector(
   connect: buildConnector.connector,
-  guard: AddressGuard,
+  guard: AddressGuard | undefined,
 ): buildConnector.connector {
   return (options, callback) =>
     connect(options, (...[error, socket]) => {
       if (error !== null) return callback(error, null);
       try {
-        guard.checkPeer(socket);
+        guard?.checkPeer(socket);
       } catch (refusal) {
         socket.destroy();
         return callback(refusal as Error, null);
       }
+      socket.on("error", renameReset);
       callback(null, socket);
     });
+}
+
+// A body that ends with its connection is whole when the upstream closes, not when it resets (RFC 9112
+// §8). Undici takes the one for the other by this code; heard first, it gets another code of its own.
+function renameReset(error: Error & { code?: string }): void {
+  if (error.code === "ECONNRESET") error.code = "UND_ERR_SOCKET";
 }
