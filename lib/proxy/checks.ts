@@ -10,12 +10,12 @@ import { formatAddress, isLoopback } from "./address.ts";
 import { isNamedPath } from "./decide.ts";
 import { isOpen, SIGNING_SECRET_NAME } from "./config.ts";
 import type { ProxyConfig } from "./config.ts";
+import { assertEitherKeys, assertTokenKeys, SIGNING_SECRET_VARIABLE } from "./route_checks.ts";
 import type { ProxySources } from "./sources.ts";
 import type { ProxyState } from "./state.ts";
 import { isPrivateHost } from "../private_addresses.ts";
 import type { Route } from "../passthrough/route_table.ts";
 
-const SIGNING_SECRET_VARIABLE = "ATI_KEY_SANDBOX_SIGNING_SHARED_SECRET";
 const GLOB_SPECIAL_REGEXP = /[*?[{\\]/;
 
 /** Something odd that does not stop the start. */
@@ -31,11 +31,13 @@ export interface Notice {
 /**
  * Asserts that a configuration may be started with.
  *
- * @throws {ConfigError} `ERR_CONFIG` with reason `empty_audience_list`, `no_signing_secret` or
- *   `no_authentication`; the message says what is wrong, the hint how to mend it.
+ * @throws {ConfigError} `ERR_CONFIG` with reason `empty_audience_list`, `no_signing_secret`,
+ *   `no_authentication`, `no_token_keys` or `no_route_keys`; the message says what is wrong, the hint
+ *   how to mend it.
  */
 export function assertStartable(config: ProxyConfig, sources: ProxySources): void {
   assertServable(config, sources);
+  assertEitherKeys(config, sources);
   if (
     config.signature.mode === "enforce" && sources.keyring.get(SIGNING_SECRET_NAME) === undefined
   ) {
@@ -57,7 +59,8 @@ export function assertStartable(config: ProxyConfig, sources: ProxySources): voi
  * Asserts what must hold at start and at every reload. A signing secret that is taken away from a
  * running proxy is not among it: from then on no signature is valid, which is what taking it away means.
  *
- * @throws {ConfigError} `ERR_CONFIG` with reason `empty_audience_list` or `no_authentication`.
+ * @throws {ConfigError} `ERR_CONFIG` with reason `empty_audience_list`, `no_authentication` or
+ *   `no_token_keys`.
  */
 export function assertServable(config: ProxyConfig, sources: ProxySources): void {
   const { jwt } = sources;
@@ -79,6 +82,7 @@ export function assertServable(config: ProxyConfig, sources: ProxySources): void
       },
     );
   }
+  assertTokenKeys(config, sources);
 }
 
 /**
@@ -136,7 +140,9 @@ function noticeUnverifiable(config: ProxyConfig, state: ProxyState): Notice[] {
     const message = "no signing secret is left: every request that needs a signature is refused";
     return [{ level: "error", message, fields: { hint } }];
   }
-  if (!config.enablePassthrough) return [];
+  const { routes } = state.table;
+  const isUnneeded = routes.length > 0 && routes.every(({ auth }) => auth === "jwt");
+  if (!config.enablePassthrough || isUnneeded) return [];
   const message =
     "passthrough is enabled and there is no signing secret: no signature can be verified";
   return [{ level: "error", message, fields: { sig_verify_mode: mode, hint } }];
@@ -144,7 +150,7 @@ function noticeUnverifiable(config: ProxyConfig, state: ProxyState): Notice[] {
 
 function noticeUnsigned(config: ProxyConfig, state: ProxyState): Notice[] {
   const { mode } = config.signature;
-  const routes = credentialed(state).map(({ name }) => name);
+  const routes = guardedBySignature(state).map(({ name }) => name);
   if (mode === "enforce" || routes.length === 0) return [];
   return [
     warn("passthrough routes inject credentials for callers whose signature is not enforced", {
@@ -156,7 +162,7 @@ function noticeUnsigned(config: ProxyConfig, state: ProxyState): Notice[] {
 }
 
 function noticeExempt(config: ProxyConfig, state: ProxyState): Notice[] {
-  return credentialed(state).flatMap((route) => {
+  return guardedBySignature(state).flatMap((route) => {
     const globs = config.signature.exemptPaths.filter((glob) => mayMatchUnder(glob, route));
     if (globs.length === 0) return [];
     return [
@@ -226,6 +232,11 @@ function noticeMissingCredentials(state: ProxyState): Notice[] {
 
 function credentialed(state: ProxyState): readonly Route[] {
   return state.table.routes.filter((route) => route.injectsCredential);
+}
+
+/** Routes with a credential that nothing but the signature gate protects. */
+function guardedBySignature(state: ProxyState): readonly Route[] {
+  return credentialed(state).filter(({ auth }) => auth === "signature");
 }
 
 /** True unless no path can be both under the route and matched by the glob. */

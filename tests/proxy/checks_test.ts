@@ -70,6 +70,62 @@ test("createProxy() serves others with tokens, or with enforced signatures", asy
   });
 });
 
+const KEYLESS: readonly (readonly [auth: string, hasSecret: boolean, reason: string])[] = [
+  ["jwt", true, "no_token_keys"],
+  ["jwt", false, "no_token_keys"],
+  ["signature+jwt", true, "no_token_keys"],
+  ["signature+jwt", false, "no_token_keys"],
+  ["any", false, "no_route_keys"],
+];
+
+test("createProxy() refuses a route whose callers nothing could verify, and says how to mend it", async () => {
+  for (const [auth, hasSecret, reason] of KEYLESS) {
+    const options = {
+      jwt: false,
+      manifests: [chatManifest(`auth = "${auth}"`)],
+      entries: hasSecret ? SECRET_ENTRY : {},
+    };
+    await assert.rejects(
+      createTestProxy(options),
+      (error: Error & { code?: string; reason?: string; hint?: string }) => {
+        assert.deepEqual([error.code, error.reason], ["ERR_CONFIG", reason], auth);
+        assert.match(error.message, /"chat".*auth = ".*ATI_JWT_PUBLIC_KEY.*ATI_JWT_SECRET/);
+        assert.match(error.hint ?? "", /ati init --proxy --es256/);
+        return true;
+      },
+    );
+    await createTestProxy({ ...options, passthrough: false });
+    await createTestProxy({ ...options, jwt: true });
+  }
+});
+
+test("createProxy() serves a route that takes either with one of the two", async () => {
+  const manifests = [chatManifest('auth = "any"')];
+  await createTestProxy({ manifests, jwt: false, entries: SECRET_ENTRY });
+  await createTestProxy({ manifests, jwt: true });
+});
+
+test("reload() refuses to take the token keys away from a route that needs them", async () => {
+  const before = await readSources({ manifests: [chatManifest('auth = "jwt"')] });
+  let sources = before;
+  const { proxy } = await createTestProxy({ config: { load: () => Promise.resolve(sources) } });
+  sources = { ...before, jwt: undefined };
+  const result = await proxy.reload();
+  assert.ok(!result.ok);
+  assert.equal(result.error.reason, "no_token_keys");
+});
+
+test("reload() lets the signing secret go, also where a route takes either", async () => {
+  const options = { jwt: false, manifests: [chatManifest('auth = "any"')] };
+  let sources = await readSources({ ...options, entries: SECRET_ENTRY });
+  const { proxy, send } = await createTestProxy({
+    config: { load: () => Promise.resolve(sources) },
+  });
+  sources = await readSources(options);
+  assert.equal((await proxy.reload()).ok, true);
+  assert.equal((await send("/chat/a")).status, 401);
+});
+
 test("createProxy() serves this machine without authentication, and says so", async () => {
   for (const bind of ["127.0.0.1", "::1", "127.8.8.8"]) {
     const notices = await noticesOf({ jwt: false, config: { bind } });
@@ -104,6 +160,27 @@ test("credentialed routes under log and warn are warned about by name", async ()
       signature: { mode },
     });
     assert.deepEqual(find(notices, /inject credentials/)?.["routes"], ["chat"]);
+  }
+});
+
+test("a route whose callers show a token is not warned about", async () => {
+  for (const auth of ["jwt", "signature+jwt", "any"]) {
+    const notices = await noticesOf({
+      manifests: [chatManifest(`auth = "${auth}"`)],
+      entries: { ...SECRET_ENTRY, chat_key: "k" },
+      signature: { mode: "log", exemptPaths: ["/chat/*"] },
+    });
+    assert.deepEqual(notices, [], auth);
+  }
+});
+
+test("no signing secret is missed where every route asks for a token", async () => {
+  for (
+    const [auth, isMissed] of [["jwt", false], ["signature+jwt", true], ["any", true]] as const
+  ) {
+    const manifests = [chatManifest(`auth = "${auth}"`)];
+    const notices = await noticesOf({ manifests, entries: { chat_key: "k" } });
+    assert.equal(find(notices, /no signing secret/) !== undefined, isMissed, auth);
   }
 });
 
