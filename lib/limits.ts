@@ -125,6 +125,11 @@ export const MAX_ECHO_BODY_BYTES: number = 1024 * 1024;
 export const WATCH_DELAY_MS: number = 5;
 /** Most unknown keys of a manifest that get a "did you mean": each is compared with every known one. */
 export const MAX_SUGGESTIONS: number = 100;
+/**
+ * Sets of upstream connections kept apart, one for each combination of deadlines in the manifests: more
+ * than any has, and few enough that a thousand reloads with other deadlines leave nothing behind.
+ */
+export const MAX_UPSTREAM_POOLS: number = 64;
 /** How often watched files are looked at, in milliseconds: a change counts at the second look. */
 export const WATCH_INTERVAL_MS: number = 1000;
 /** Slowest upload that is waited for where a body goes unwatched, in bytes a second. */
@@ -159,3 +164,7 @@ export const EXPORT_BACKOFF_MS: number = 1000;
 export const MAX_EXPORT_BACKOFF_MS: number = 30_000;
 /** How long a stopping proxy exports what is left, in milliseconds. */
 export const EXPORT_FLUSH_MS: number = 2000;
+/** How long both sides of a WebSocket may take after the first close frame, in milliseconds. */
+export const WEBSOCKET_CLOSE_MS: number = 5_000;
+/** Bytes of frames that a client may send before its WebSocket is open: beyond it they wait. */
+export const MAX_EARLY_BYTES: number = 64 * 1024;

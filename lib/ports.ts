@@ -99,6 +99,9 @@ export interface Deadlines {
   readonly totalMs: number;
 }
 
+/** A request body that is no longer where it came from: held whole, or still coming. */
+export type RequestBody = Uint8Array | ReadableStream<Uint8Array>;
+
 /** One request to an upstream, decided in every detail; the port only carries it out. */
 export interface UpstreamRequest {
   /** Method, upper case. */
@@ -111,6 +114,8 @@ export interface UpstreamRequest {
   readonly host?: string | undefined;
   /** The client's request, whose body is streamed (any method) and whose abort ends the exchange. */
   readonly incoming: Request;
+  /** The body to send, where that of `incoming` was read before. */
+  readonly body?: RequestBody | undefined;
   /** Deadlines. */
   readonly deadlines: Deadlines;
   /** How long an unused connection is kept, in milliseconds. */
@@ -392,6 +397,14 @@ export interface Terminal {
  */
 export type Schedule = (task: () => void, delayMs: number) => () => void;
 
+/** What a process uses of the machine. */
+export interface ProcessUsage {
+  /** Memory in use, in bytes. */
+  readonly residentBytes: number;
+  /** Processor time so far, in seconds. */
+  readonly cpuSeconds: number;
+}
+
 /** Everything of the machine, for the doors (`cli.ts`, `server.ts`) to hand on. */
 export interface Runtime {
   /** Which runtime this is. */
@@ -416,6 +429,8 @@ export interface Runtime {
   readonly schedule: Schedule;
   /** Hash primitives, as fast as the runtime has them. */
   readonly hashes: Hashes;
+  /** What this process uses; absent where nobody can tell. */
+  readonly usage?: (() => ProcessUsage) | undefined;
   /** Opens the non-blocking line writer on standard error. */
   openLog(): LineSink;
   /** Starts a server. */

@@ -13,9 +13,11 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import type { Socket } from "node:net";
 import { PassthroughError } from "../errors.ts";
+import { MAX_UPSTREAM_POOLS } from "../limits.ts";
 import type { OpenUpstream, UpstreamRequest, UpstreamResponse } from "../ports.ts";
 import { createAddressGuards } from "./_address_guard.ts";
 import type { AddressGuard, GuardOptions } from "./_address_guard.ts";
+import { createBoundedCache } from "./_bounded_cache.ts";
 import { DispatchExchange } from "./_dispatch_exchange.ts";
 import type { DispatchBody, DispatchController, DispatchOptions } from "./_dispatch_exchange.ts";
 import { createTimeoutFailure } from "../upstream_failures.ts";
@@ -29,19 +31,15 @@ export interface Agents {
 /** Opens the upstream call. */
 export function openHttpUpstream(options?: GuardOptions): OpenUpstream {
   const guardFor = createAddressGuards(options);
-  const agents = new Map<string, Agents>();
+  const agents = createBoundedCache<Agents>(MAX_UPSTREAM_POOLS, retire);
 
   function agentsFor({ keepAliveMs, privateAddresses = "allow" }: UpstreamRequest): Agents {
     // A connection that nobody checked must not serve a request that asks for the check.
-    const key = `${keepAliveMs} ${privateAddresses}`;
-    let found = agents.get(key);
-    if (found === undefined) {
+    return agents.get(`${keepAliveMs} ${privateAddresses}`, () => {
       // `timeout` ends unused connections; on one in use it only tells, and nobody listens.
       const options = { keepAlive: keepAliveMs > 0, timeout: keepAliveMs };
-      found = { http: new HttpAgent(options), https: new HttpsAgent(options) };
-      agents.set(key, found);
-    }
-    return found;
+      return { http: new HttpAgent(options), https: new HttpsAgent(options) };
+    });
   }
 
   return {
@@ -57,7 +55,7 @@ export function openHttpUpstream(options?: GuardOptions): OpenUpstream {
       ).start();
     },
     close(): Promise<void> {
-      for (const { http, https } of agents.values()) {
+      for (const { http, https } of agents.takeAll()) {
         http.destroy();
         https.destroy();
       }
@@ -66,9 +64,17 @@ export function openHttpUpstream(options?: GuardOptions): OpenUpstream {
   };
 }
 
+// What is in use finishes, and is closed once it was unused for as long as its route said.
+function retire({ http, https }: Agents): void {
+  for (const sockets of [http, https].flatMap((agent) => Object.values(agent.freeSockets))) {
+    for (const socket of sockets ?? []) socket.destroy();
+  }
+}
+
 // The servers of Deno and Bun hide the body of a GET or HEAD. Sent on without it, the request would
 // wait for ever, or mean something else.
-function assertBodyIsThere({ incoming, headers }: UpstreamRequest): void {
+function assertBodyIsThere({ incoming, headers, body }: UpstreamRequest): void {
+  if (body !== undefined) return;
   const declared = headers.find(([name]) => name === "content-length")?.[1] ?? "0";
   if (incoming.body !== null || (declared === "0" && !incoming.headers.has("transfer-encoding"))) {
     return;

@@ -9,26 +9,33 @@
  */
 
 import type { Agent, buildConnector, Dispatcher } from "undici";
+import { MAX_UPSTREAM_POOLS } from "../limits.ts";
 import type { OpenUpstream, Upstream, UpstreamRequest, UpstreamResponse } from "../ports.ts";
 import { createAddressGuards } from "./_address_guard.ts";
 import type { AddressGuard, GuardOptions } from "./_address_guard.ts";
+import { createBoundedCache } from "./_bounded_cache.ts";
 import { DispatchExchange } from "./_dispatch_exchange.ts";
 import type { Dispatch } from "./_dispatch_exchange.ts";
+import { createNodeTunnel } from "./websocket_node.ts";
 
 /** Opens the upstream call; connections are kept per origin, as long as each request's route says. */
 export async function openNodeUpstream(options?: GuardOptions): Promise<OpenUpstream> {
   const { Agent, buildConnector } = await import("undici");
   const guardFor = createAddressGuards(options);
-  const agents = new Map<string, Agent>();
+  // Manifests come and go with reloads, and their deadlines with them. A retired agent lets what is
+  // under way finish.
+  const agents = createBoundedCache<Agent>(
+    MAX_UPSTREAM_POOLS,
+    (agent) => void agent.close().catch(() => {/* destroyed meanwhile */}),
+  );
 
   function agentFor(request: UpstreamRequest): Agent {
     const { deadlines: { connectMs }, keepAliveMs, privateAddresses = "allow" } = request;
     // A connection that nobody checked must not serve a request that asks for the check.
     const key = `${connectMs} ${keepAliveMs} ${privateAddresses}`;
-    let agent = agents.get(key);
-    if (agent === undefined) {
+    return agents.get(key, () => {
       const guard = guardFor(privateAddresses);
-      agent = new Agent({
+      return new Agent({
         connect: watchConnector(
           buildConnector({ timeout: connectMs, ...(guard && { lookup: guard.lookup }) }),
           guard,
@@ -42,25 +49,26 @@ export async function openNodeUpstream(options?: GuardOptions): Promise<OpenUpst
         bodyTimeout: 0,
         allowH2: false,
       });
-      agents.set(key, agent);
-    }
-    return agent;
+    });
   }
 
   const upstream: Upstream = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
     guardFor(request.privateAddresses)?.checkHost(new URL(request.url).hostname);
-    const agent = agentFor(request);
+    // Looked up when it sends: one looked up before may have been retired since.
     const send: Dispatch = (options, handler) => {
-      agent.dispatch(options as Dispatcher.DispatchOptions, handler as Dispatcher.DispatchHandler);
+      agentFor(request).dispatch(
+        options as Dispatcher.DispatchOptions,
+        handler as Dispatcher.DispatchHandler,
+      );
     };
     return await new DispatchExchange(send, request, { relays: true }).start();
   };
 
   return {
     upstream,
+    tunnel: createNodeTunnel(guardFor),
     async close(): Promise<void> {
-      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
-      agents.clear();
+      await Promise.all(agents.takeAll().map((agent) => agent.destroy()));
     },
   };
 }
