@@ -41,6 +41,10 @@ export interface TokenHeaders {
 }
 
 const OPEN: IdentityVerdict = { ok: true, identity: { authenticatedBy: "none" } };
+const MALFORMED: IdentityVerdict = {
+  ok: false,
+  refusal: { code: "ERR_JWT_MALFORMED", reason: "malformed_authorization" },
+};
 
 /**
  * Identifies the caller by the `Authorization` header.
@@ -73,8 +77,8 @@ export function identifyByToken(
 ): MaybePromise<IdentityVerdict> {
   if (verifier === undefined) return refuse("authentication_not_configured");
   if (!atiToken) return identifyBearer(authorization ?? "", verifier);
-  if (BARE_TOKEN_REGEXP.test(atiToken)) return verify(atiToken, verifier);
-  return identifyBearer(atiToken, verifier);
+  const token = BARE_TOKEN_REGEXP.test(atiToken) ? atiToken : BEARER_REGEXP.exec(atiToken)?.[1];
+  return token === undefined ? MALFORMED : verify(token, verifier);
 }
 
 /** True when a session token, or what may be meant as one, was sent. */
@@ -86,10 +90,7 @@ function identifyBearer(value: string, verifier: TokenVerifier): MaybePromise<Id
   if (value === "") return refuse("missing_credentials");
   if (!BEARER_SCHEME_REGEXP.test(value)) return refuse("unsupported_scheme");
   const token = BEARER_REGEXP.exec(value)?.[1];
-  if (token === undefined) {
-    return { ok: false, refusal: { code: "ERR_JWT_MALFORMED", reason: "malformed_authorization" } };
-  }
-  return verify(token, verifier);
+  return token === undefined ? MALFORMED : verify(token, verifier);
 }
 
 function verify(token: string, verifier: TokenVerifier): MaybePromise<IdentityVerdict> {

@@ -3,7 +3,11 @@ import { test } from "node:test";
 import { JwtError } from "../../lib/errors.ts";
 import type { JwtClaims } from "../../lib/jwt/claims.ts";
 import type { TokenVerifier } from "../../lib/jwt/verifier.ts";
-import { identifyCaller } from "../../lib/proxy/identity_gate.ts";
+import {
+  identifyByToken,
+  identifyCaller,
+  isTokenPresented,
+} from "../../lib/proxy/identity_gate.ts";
 
 const CLAIMS: JwtClaims = { sub: "a", aud: "ati-proxy", iat: 0, exp: 1, scope: "" };
 
@@ -112,4 +116,56 @@ test("identifyCaller() lets everyone in where no authentication is configured, b
     ok: false,
     refusal: { code: "ERR_UNAUTHENTICATED", reason: "unsupported_scheme" },
   });
+});
+
+test("identifyByToken() lets nobody in where no token can be verified", () => {
+  for (const atiToken of [null, "a.b.c"]) {
+    assert.deepEqual(identifyByToken({ authorization: "Bearer a.b.c", atiToken }, undefined), {
+      ok: false,
+      refusal: { code: "ERR_UNAUTHENTICATED", reason: "authentication_not_configured" },
+    });
+  }
+});
+
+test("identifyByToken() looks at X-Ati-Token first, and at Authorization only without one", () => {
+  const seen: string[] = [];
+  const verifier = createVerifier((token) => {
+    seen.push(token);
+    return CLAIMS;
+  });
+  const authorization = "Bearer own";
+  for (const atiToken of ["ati", "Bearer ati", "", null]) {
+    assert.deepEqual(identifyByToken({ authorization, atiToken }, verifier), {
+      ok: true,
+      identity: { authenticatedBy: "jwt", claims: CLAIMS },
+    });
+  }
+  assert.deepEqual(seen, ["ati", "ati", "own", "own"]);
+  assert.deepEqual(identifyByToken({ authorization: null, atiToken: null }, verifier), {
+    ok: false,
+    refusal: { code: "ERR_UNAUTHENTICATED", reason: "missing_credentials" },
+  });
+});
+
+test("identifyByToken() takes nothing but a token from X-Ati-Token", () => {
+  const verifier = createVerifier(() => assert.fail("asked"));
+  for (const atiToken of ["Bearer ", "Bearer a b", "a b", "a, b", "Basic a", "Ati-Key a", " "]) {
+    assert.deepEqual(identifyByToken({ authorization: "Bearer own", atiToken }, verifier), {
+      ok: false,
+      refusal: { code: "ERR_JWT_MALFORMED", reason: "malformed_authorization" },
+    }, atiToken);
+  }
+});
+
+test("isTokenPresented() takes an empty field for none", () => {
+  for (
+    const [authorization, atiToken, expected] of [
+      [null, null, false],
+      ["", "", false],
+      ["Basic a", null, true],
+      [null, "a", true],
+    ] as const
+  ) {
+    assert.equal(isTokenPresented({ authorization, atiToken }), expected);
+  }
 });
