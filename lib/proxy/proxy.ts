@@ -8,13 +8,13 @@ import { webHashes } from "../encoding/hashes.ts";
 import { AtiError, isAtiError } from "../errors.ts";
 import type { FetchHandler } from "../ports.ts";
 import { createSlots } from "../passthrough/slots.ts";
-import { formatAddress } from "./address.ts";
+import { createNonceCache } from "../signature/nonce_cache.ts";
 import { createNamedApp } from "./app.ts";
-import { assertDialable, assertServable, assertStartable, findNotices } from "./checks.ts";
+import { assertServable, assertStartable } from "./checks.ts";
 import type { ProxyConfig, ProxyPorts, StartupRecord } from "./config.ts";
-import { createObserver } from "./observe.ts";
+import { openObservation } from "./observation.ts";
 import { createPipeline } from "./pipeline.ts";
-import { buildState } from "./state.ts";
+import { describeStartup, prepareState } from "./prepare.ts";
 import type { ProxyState } from "./state.ts";
 
 /** How a reload went. */
@@ -38,7 +38,10 @@ export interface Proxy {
    * one, so that a change made meanwhile is not missed.
    */
   reload(): Promise<ReloadResult>;
-  /** Ends it: forgets verified tokens and waits for a reload under way. The caller stops the server first. */
+  /**
+   * Ends it: waits for a reload under way, forgets verified tokens, exports what is left of spans and
+   * metrics. The caller stops the server first.
+   */
   close(): Promise<void>;
 }
 
@@ -83,20 +86,19 @@ export interface Proxy {
  * ```
  */
 export async function createProxy(config: ProxyConfig, ports: ProxyPorts): Promise<Proxy> {
-  const { upstream, tunnel, log = ignoreRecord, hashes = webHashes, now = Date.now } = ports;
+  const { upstream, log = ignoreRecord, hashes = webHashes, now = Date.now } = ports;
+  const nonces = createNonceCache();
 
   async function load(assertSound: typeof assertStartable): Promise<ProxyState> {
     const sources = await config.load();
-    assertSound(config, sources);
-    const built = buildState(config, sources, { hashes, now });
-    assertDialable(config, built);
-    for (const { level, message, fields } of findNotices(config, sources, built)) {
-      log(level, message, fields);
-    }
-    return built;
+    const prepared = prepareState(config, sources, assertSound, { hashes, now, nonces });
+    for (const { level, message, fields } of prepared.notices) log(level, message, fields);
+    return prepared.state;
   }
 
   let state = await load(assertStartable);
+  const observation = await openObservation(config, { ...ports, log, hashes, now });
+  const { metrics } = observation;
 
   async function reloadNow(): Promise<ReloadResult> {
     try {
@@ -111,10 +113,14 @@ export async function createProxy(config: ProxyConfig, ports: ProxyPorts): Promi
         reason: known.reason,
         hint: known.hint,
       });
+      metrics.countReload(false);
       return { ok: false, error: known };
     }
-    const startup = describe(config, state);
-    log("info", "reloaded", { ...startup });
+    metrics.countReload(true);
+    const startup = describeStartup(config, state);
+    // What does not change: the address least of all, which may be another than the one asked for.
+    const { version: _version, addr: _addr, ati_dir: _directory, ...changeable } = startup;
+    log("info", "reloaded", changeable);
     return { ok: true, startup };
   }
 
@@ -122,41 +128,27 @@ export async function createProxy(config: ProxyConfig, ports: ProxyPorts): Promi
   return {
     fetch: createPipeline({
       current: () => state,
-      app: createNamedApp(config.version, now),
+      app: createNamedApp({ version: config.version, now, metricsPage: observation.metricsPage }),
       upstream,
-      tunnel,
+      tunnel: observation.tunnel,
       slots: createSlots(),
       privateAddresses: config.privateAddresses,
-      observer: createObserver(log, now),
+      observer: observation.observer,
       enablePassthrough: config.enablePassthrough,
     }),
     get startup(): StartupRecord {
-      return describe(config, state);
+      return describeStartup(config, state);
     },
     reload: reload.run,
     async close(): Promise<void> {
       await reload.settle();
       state.verifier?.clear();
+      await observation.close();
     },
   };
 }
 
 function ignoreRecord(): void {}
-
-function describe(config: ProxyConfig, state: ProxyState): StartupRecord {
-  return {
-    version: config.version,
-    addr: formatAddress(config.bind, config.port),
-    auth: state.verifier === undefined ? "DISABLED (no JWT keys configured)" : "JWT enabled",
-    ati_dir: config.atiDir,
-    ...state.inventory,
-    keyring: state.keyringSource,
-    db: "disabled",
-    passthrough: state.table.routes.length,
-    sig_verify_mode: config.signature.mode,
-    sig_verify_secret: state.hasSecret,
-  };
-}
 
 interface SharedRuns<Result> {
   run(): Promise<Result>;

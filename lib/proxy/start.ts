@@ -12,11 +12,11 @@ import { formatAddress } from "./address.ts";
 import { createFileJournal } from "./file_journal.ts";
 import { createAddressNotice } from "./address_notice.ts";
 import { createJsonLog } from "./log.ts";
+import { configureProxy } from "./prepare.ts";
 import { createProxy } from "./proxy.ts";
 import type { Proxy, ReloadResult } from "./proxy.ts";
 import type { ProxySettings } from "./settings.ts";
 import { createSourceLoader } from "./sources.ts";
-import { VERSION } from "./version.ts";
 import { watchFiles } from "./watch.ts";
 
 /** A proxy with its ports opened; something else listens for it. */
@@ -63,18 +63,20 @@ export async function openProxy(settings: ProxySettings, runtime: Runtime): Prom
   });
   const journal = createFileJournal(runtime.files);
   const load = createSourceLoader(settings, { env: runtime.env, files: journal.files });
+  const readSources = settings.watch ? () => journal.record(load) : load;
   let proxy: Proxy;
   try {
-    proxy = await createProxy({
-      version: VERSION,
-      atiDir: settings.atiDir,
-      bind: settings.bind,
-      port: settings.port,
-      enablePassthrough: settings.enablePassthrough,
-      signature: settings.signature,
-      privateAddresses: settings.privateAddresses,
-      load: settings.watch ? () => journal.record(load) : load,
-    }, { upstream: opened.upstream, tunnel: opened.tunnel, hashes: runtime.hashes, log });
+    proxy = await createProxy(configureProxy(settings, readSources), {
+      upstream: opened.upstream,
+      tunnel: opened.tunnel,
+      hashes: runtime.hashes,
+      log,
+      processFacts: {
+        runtime: `${runtime.name} ${runtime.version}`,
+        droppedLogLines: sink.dropped,
+        usage: runtime.usage,
+      },
+    });
   } catch (error) {
     await opened.close();
     throw error;
