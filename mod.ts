@@ -194,6 +194,7 @@ export {
 } from "./lib/keyring/mod.ts";
 export type {
   KeyringPaths,
+  KeyringFiles,
   KeyringPorts,
   KeyringSource,
   LoadedKeyring,
@@ -282,6 +283,7 @@ export type {
   JsonLogOptions,
   OpenProxy,
   ProblemBody,
+  ProcessFacts,
   Proxy,
   ProxyConfig,
   ProxyFlags,
@@ -290,11 +292,14 @@ export type {
   ProxySources,
   ReloadResult,
   RunningProxy,
+  SamplerName,
   SettingsInput,
+  SignalSettings,
   SignatureMode,
   SignatureSettings,
   SourcePorts,
   StartupRecord,
+  TelemetrySettings,
   Whoami,
 } from "./lib/proxy/mod.ts";
 
@@ -322,6 +327,8 @@ export type {
   LogLevel,
   MaybePromise,
   OpenUpstream,
+  ProcessUsage,
+  RequestBody,
   RequestInfo,
   ResponseParts,
   Runtime,

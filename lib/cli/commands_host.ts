@@ -29,6 +29,12 @@ export const PROXY: CommandSpec = {
       fallback: "60",
     },
     {
+      flags: "--sig-min-version <version>",
+      summary: "Oldest signature version that is valid; 2 cannot be replayed",
+      choices: ["1", "2"],
+      fallback: "1",
+    },
+    {
       flags: "--sig-exempt-paths <globs>",
       summary: "Paths without signature, separated by commas; replaces the built-in list",
     },

@@ -16,6 +16,7 @@ export async function runProxy({ runtime, output, options }: CommandContext): Pr
       enablePassthrough: options.has("enablePassthrough") || undefined,
       sigVerifyMode: options.text("sigVerifyMode"),
       sigDriftSeconds: options.text("sigDriftSeconds"),
+      sigMinVersion: options.text("sigMinVersion"),
       sigExemptPaths: options.text("sigExemptPaths"),
       watch: options.has("watch") || undefined,
       logLevel: options.text("logLevel") ?? (options.has("verbose") ? "debug" : undefined),

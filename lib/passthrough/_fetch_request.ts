@@ -4,7 +4,7 @@ import { MAX_TIMER_MS, SLOWEST_UPLOAD_BYTES_PER_SECOND, SMALL_BODY_BYTES } from 
 import type { FetchQuirks, HeaderList, UpstreamRequest } from "../ports.ts";
 import { DECODED_CODINGS, readHeader } from "./_fetch_response.ts";
 import type { Exchange } from "./_exchange.ts";
-import { relayRequestBody } from "./_relayed_body.ts";
+import { createOversizeFailure, relayRequestBody } from "./_relayed_body.ts";
 
 /** What `fetch` is given. */
 export interface FetchInit extends RequestInit {
@@ -72,17 +72,34 @@ function chooseBody(
   quirks: FetchQuirks,
 ): BodyInit | null {
   if (request.method === "GET" || request.method === "HEAD") return null;
-  const body = request.incoming.body as ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  if (request.body instanceof Uint8Array) return sendWhole(request.body, request, exchange);
+  const body = (request.body ?? request.incoming.body) as
+    | ReadableStream<Uint8Array<ArrayBuffer>>
+    | null;
   if (body === null) return null;
   const length = Number(readHeader(request.headers, "content-length") ?? Number.NaN);
   // The server holds the client to a declared length, so the body need not be counted.
   const isWithinLimit = request.maxRequestBytes === 0 || length <= request.maxRequestBytes;
   if (isWithinLimit && (length <= SMALL_BODY_BYTES || (quirks.losesLength && length > 0))) {
-    const { headersMs } = request.deadlines;
-    const uploadMs = Math.ceil(length * 1000 / SLOWEST_UPLOAD_BYTES_PER_SECOND);
-    exchange.wait("headers", headersMs && Math.min(headersMs + uploadMs, MAX_TIMER_MS));
-    exchange.bytesReceived = length;
+    sendUnwatched(length, request, exchange);
     return body;
   }
   return relayRequestBody(body, exchange, request);
+}
+
+function sendWhole(body: Uint8Array, request: UpstreamRequest, exchange: Exchange): BodyInit {
+  if (request.maxRequestBytes > 0 && body.length > request.maxRequestBytes) {
+    const failure = createOversizeFailure();
+    exchange.fail(failure);
+    throw failure;
+  }
+  sendUnwatched(body.length, request, exchange);
+  return body as Uint8Array<ArrayBuffer>;
+}
+
+function sendUnwatched(length: number, { deadlines }: UpstreamRequest, exchange: Exchange): void {
+  const { headersMs } = deadlines;
+  const uploadMs = Math.ceil(length * 1000 / SLOWEST_UPLOAD_BYTES_PER_SECOND);
+  exchange.wait("headers", headersMs && Math.min(headersMs + uploadMs, MAX_TIMER_MS));
+  exchange.bytesReceived = length;
 }

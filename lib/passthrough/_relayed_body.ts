@@ -40,18 +40,21 @@ export function relayRequestBody(
       }
       exchange.bytesReceived += piece.value.length;
       if (maxRequestBytes > 0 && exchange.bytesReceived > maxRequestBytes) {
-        stop(
-          new PassthroughError(
-            "ERR_REQUEST_TOO_LARGE",
-            "Cannot forward the request: its body exceeds max_request_bytes",
-          ),
-        );
+        stop(createOversizeFailure());
       }
       exchange.wait("idle", deadlines.idleMs);
       controller.enqueue(piece.value);
     },
     cancel: (reason): Promise<void> => reader.cancel(reason),
   }, NOTHING_AHEAD);
+}
+
+/** A request body beyond the route's limit. */
+export function createOversizeFailure(): PassthroughError {
+  return new PassthroughError(
+    "ERR_REQUEST_TOO_LARGE",
+    "Cannot forward the request: its body exceeds max_request_bytes",
+  );
 }
 
 /**

@@ -8,6 +8,7 @@ import { PassthroughError } from "../errors.ts";
 import type {
   AddressPolicy,
   HeaderList,
+  RequestBody,
   StreamEnd,
   Tunnel,
   Upstream,
@@ -39,10 +40,18 @@ export interface ForwardInput {
   readonly route: Route;
   /** The client's request. Its URL is not looked at. */
   readonly request: Request;
+  /** Its body, where somebody has read it already. */
+  readonly body?: RequestBody | undefined;
   /** Its canonical target: the one the route was chosen by. */
   readonly target: CanonicalTarget;
   /** What `resolvePath` says of route and target, where it was asked before. */
   readonly verdict?: PathVerdict | undefined;
+  /**
+   * Fields added to the request, for example of a trace: asked for when the upstream is about to be
+   * called. What the route sets itself wins. Names in lower case, none that the header filter lets
+   * through.
+   */
+  readonly requestHeaders?: (() => HeaderList) | undefined;
   /** Fields added to the answer; they replace the upstream's of the same name. Names in lower case. */
   readonly responseHeaders?: HeaderList | undefined;
   /**
@@ -122,12 +131,15 @@ export async function forward(input: ForwardInput, ports: ForwardPorts): Promise
   injection.addHeaders(headers);
   const slot = takeSlot(route, ports.slots);
   try {
+    const added = input.requestHeaders?.() ?? [];
+    headers.push(...added.filter(([name]) => !injection.headerNames.has(name)));
     const response = await callUpstream(route, ports, {
       method,
       url: verdict.url + injection.addQuery(target.query),
       headers,
       host: route.hostOverride,
       incoming: request,
+      body: input.body,
       deadlines: route.deadlines,
       keepAliveMs: route.keepAliveMs,
       maxRequestBytes: route.maxRequestBytes,

@@ -11,18 +11,28 @@
  * | `--enable-passthrough` | `ATI_ENABLE_PASSTHROUGH` | off |
  * | `--sig-verify-mode` | `ATI_SIG_VERIFY_MODE` | `log` |
  * | `--sig-drift-seconds` | `ATI_SIG_DRIFT_SECONDS` | 60 |
+ * | `--sig-min-version` | `ATI_SIG_MIN_VERSION` | 1 |
  * | `--sig-exempt-paths` | `ATI_SIG_EXEMPT_PATHS` | {@link DEFAULT_EXEMPT_PATHS} |
  * | `--watch` | `ATI_WATCH` | off |
  * | | `ATI_SSRF_PROTECTION` | off |
+ * | | `ATI_METRICS_TOKEN` | `/metrics` is open to this machine only |
+ * | | `OTEL_*`, see docs/observability.md | nothing is exported |
  * | `--log-level` | `ATI_LOG_LEVEL`, then a level in `RUST_LOG` | `info` |
  *
  * @module
  */
 
 import { AtiError, ConfigError } from "../errors.ts";
-import { DEFAULT_PORT, DEFAULT_SIGNATURE_DRIFT_SECONDS } from "../limits.ts";
+import {
+  DEFAULT_PORT,
+  DEFAULT_SIGNATURE_DRIFT_SECONDS,
+  MIN_METRICS_TOKEN_CHARS,
+} from "../limits.ts";
 import { compileGlobs } from "../passthrough/glob.ts";
 import type { AddressPolicy, Env, LogLevel } from "../ports.ts";
+import type { SignatureVersion } from "../signature/header.ts";
+import { parseTelemetrySettings } from "../telemetry/settings.ts";
+import type { TelemetrySettings } from "../telemetry/settings.ts";
 import { parseIpLiteral } from "./address.ts";
 
 const MAX_PORT = 65_535;
@@ -30,8 +40,10 @@ const WHOLE_NUMBER_REGEXP = /^\d{1,15}$/;
 const TRUE_WORDS: readonly string[] = ["1", "true", "yes", "on"];
 const FALSE_WORDS: readonly string[] = ["0", "false", "no", "off"];
 const MODES: readonly SignatureMode[] = ["log", "warn", "enforce"];
+const VERSIONS = ["1", "2"] as const;
 const BLOCK_WORDS: readonly string[] = [...TRUE_WORDS, "block"];
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+const VISIBLE_REGEXP = /^[\x21-\x7e]+$/;
 const RUST_LEVEL_REGEXP = /^(?:ati=)?(trace|debug|info|warn|error|off)$/i;
 
 /** What happens to a request whose sandbox signature is not valid. */
@@ -56,6 +68,8 @@ export interface SignatureSettings {
   readonly mode: SignatureMode;
   /** Allowed clock drift, in seconds. */
   readonly driftSeconds: number;
+  /** Oldest version of the header that is valid; default 1. Version 2 cannot be replayed. */
+  readonly minVersion?: SignatureVersion | undefined;
   /** Globs on the canonical path of requests that need no signature. */
   readonly exemptPaths: readonly string[];
 }
@@ -78,6 +92,10 @@ export interface ProxySettings {
   readonly watch: boolean;
   /** What is done where a route with a credential would dial a private address. */
   readonly privateAddresses: AddressPolicy;
+  /** Opens `/metrics` to whoever shows it as a bearer token; absent: to this machine only. */
+  readonly metricsToken?: string | undefined;
+  /** Where spans and metrics are exported to; absent: nowhere. */
+  readonly telemetry?: TelemetrySettings | undefined;
   /** Lowest level that is logged. */
   readonly logLevel: LogLevel;
 }
@@ -98,6 +116,8 @@ export interface ProxyFlags {
   readonly sigVerifyMode?: string | undefined;
   /** `--sig-drift-seconds`. */
   readonly sigDriftSeconds?: string | number | undefined;
+  /** `--sig-min-version`. */
+  readonly sigMinVersion?: string | number | undefined;
   /** `--sig-exempt-paths`: comma-separated; an empty text exempts nothing. */
   readonly sigExemptPaths?: string | undefined;
   /** `--watch`. */
@@ -142,6 +162,7 @@ export function parseProxySettings(input: SettingsInput): ProxySettings {
   const bind = pick(flags.bind, env, "--bind", "ATI_BIND");
   const mode = pick(flags.sigVerifyMode, env, "--sig-verify-mode", "ATI_SIG_VERIFY_MODE");
   const drift = pick(flags.sigDriftSeconds, env, "--sig-drift-seconds", "ATI_SIG_DRIFT_SECONDS");
+  const oldest = pick(flags.sigMinVersion, env, "--sig-min-version", "ATI_SIG_MIN_VERSION");
   const exempt = pick(flags.sigExemptPaths, env, "--sig-exempt-paths", "ATI_SIG_EXEMPT_PATHS");
   return {
     port: port === undefined ? DEFAULT_PORT : parseWhole(port, MAX_PORT),
@@ -154,10 +175,13 @@ export function parseProxySettings(input: SettingsInput): ProxySettings {
       driftSeconds: drift === undefined
         ? DEFAULT_SIGNATURE_DRIFT_SECONDS
         : parseWhole(drift, Number.MAX_SAFE_INTEGER),
+      minVersion: oldest === undefined || parseWord(oldest, VERSIONS) === "1" ? 1 : 2,
       exemptPaths: exempt === undefined ? DEFAULT_EXEMPT_PATHS : parseGlobList(exempt),
     },
     watch: flags.watch ?? parseSwitch(env, "ATI_WATCH"),
     privateAddresses: parseAddressPolicy(env),
+    metricsToken: parseMetricsToken(env),
+    telemetry: parseTelemetrySettings(env),
     logLevel: parseLevel(env, flags.logLevel),
   };
 }
@@ -223,6 +247,16 @@ function parseAddressPolicy(env: Env): AddressPolicy {
   const word = parseWord(given, [...BLOCK_WORDS, "warn", ...FALSE_WORDS]);
   if (word === "warn") return "warn";
   return BLOCK_WORDS.includes(word) ? "block" : "allow";
+}
+
+function parseMetricsToken(env: Env): string | undefined {
+  const token = pick(undefined, env, "", "ATI_METRICS_TOKEN")?.value;
+  if (token === undefined) return undefined;
+  if (token.length >= MIN_METRICS_TOKEN_CHARS && VISIBLE_REGEXP.test(token)) return token;
+  throw new ConfigError(
+    `Cannot read ATI_METRICS_TOKEN: not ${MIN_METRICS_TOKEN_CHARS} or more visible ASCII characters`,
+    { hint: "Make one with: openssl rand -hex 32" },
+  );
 }
 
 function parseGlobList({ value, source }: Given): readonly string[] {

@@ -11,6 +11,7 @@ import { createRouteTable } from "../passthrough/route_table.ts";
 import type { RouteTable } from "../passthrough/route_table.ts";
 import type { Clock, Hashes } from "../ports.ts";
 import type { Manifest } from "../manifest/types.ts";
+import type { NonceCache } from "../signature/nonce_cache.ts";
 import { parseSigningSecret } from "../signature/secret.ts";
 import { isOpen, SIGNING_SECRET_NAME } from "./config.ts";
 import type { ProxyConfig } from "./config.ts";
@@ -52,12 +53,14 @@ export interface ProxyState {
   readonly isOpen: boolean;
 }
 
-/** Hash primitives and clock of a state. */
+/** What a state works with and does not own. */
 export interface StatePorts {
   /** Hash primitives. */
   readonly hashes: Hashes;
   /** Clock. */
   readonly now: Clock;
+  /** Nonces of signatures that were used; outlives every state. */
+  readonly nonces: NonceCache;
 }
 
 /**

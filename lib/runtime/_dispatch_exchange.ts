@@ -239,14 +239,19 @@ export class DispatchExchange implements RelaySource {
   #begin(): void {
     if (this.#isClosed) return;
     try {
-      this.#body = this.#takeBody(this.#request.incoming);
+      this.#body = this.#takeBody(this.#request);
       this.#dispatch();
     } catch (error) {
       this.#fail(createConnectionFailure(error, "exchange"));
     }
   }
 
-  #takeBody(incoming: Request): DispatchBody {
+  #takeBody({ incoming, body: read }: UpstreamRequest): DispatchBody {
+    if (read instanceof Uint8Array) {
+      this.#countRequestBytes(read.length);
+      return Buffer.from(read.buffer, read.byteOffset, read.length);
+    }
+    if (read !== undefined) return this.#countStream(read);
     if (nodeExchangeOf(incoming) === undefined) {
       return incoming.body === null ? null : this.#countStream(incoming.body);
     }

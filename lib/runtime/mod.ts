@@ -32,6 +32,8 @@ export type {
   ListenOptions,
   MaybePromise,
   OpenUpstream,
+  ProcessUsage,
+  RequestBody,
   RequestInfo,
   ResponseParts,
   Runtime,

@@ -105,6 +105,9 @@ function isChunked({ incoming }: UpstreamRequest): boolean {
  */
 async function fetchOnce(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
   const { method = "GET", body, headers } = init;
+  if (body instanceof Uint8Array && !REPEATABLE_METHODS.has(method)) {
+    return await fetch(input, { ...init, body: new Blob([body as Uint8Array<ArrayBuffer>]) });
+  }
   const isWhole = body instanceof ReadableStream &&
     declaredLength(headers as HeaderList) <= SMALL_BODY_BYTES;
   if (REPEATABLE_METHODS.has(method) || !isWhole) return await fetch(input, init);

@@ -1,0 +1,108 @@
+/** Reading the body that a signature covers, before anything is done with the request. @module */
+
+import { BODY_IDLE_MS, MAX_SIGNED_BODY_BYTES, SMALL_BODY_BYTES } from "../limits.ts";
+import type { MaybePromise, RequestBody } from "../ports.ts";
+import { createAbortFailure } from "../upstream_failures.ts";
+
+/** What there is of a body. */
+export type SignedBody =
+  | { readonly kind: "none" }
+  | { readonly kind: "whole"; readonly body: Uint8Array }
+  /** More than is held; `body` where some of it was read: all of it, as a stream. */
+  | { readonly kind: "too_large"; readonly body?: RequestBody }
+  /** Bytes after a method whose body means nothing and which not every runtime hands out. */
+  | { readonly kind: "unexpected" };
+
+// The Fetch standard gives no body to the first two and no request to the others.
+const BODILESS_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "CONNECT", "TRACE", "TRACK"]);
+const DECIMAL_REGEXP = /^[0-9]{1,15}$/;
+const NONE: SignedBody = { kind: "none" };
+
+/**
+ * Reads the body of a request, at most 8 MiB of it. A client that pauses for 30 s has gone away.
+ *
+ * Security: only call it for a request whose MAC was found valid; nobody else may fill our memory.
+ *
+ * @throws {PassthroughError} `ERR_CLIENT_ABORTED` when the client goes away.
+ */
+export function readSignedBody(request: Request): MaybePromise<SignedBody> {
+  const { headers, method } = request;
+  const isChunked = headers.has("transfer-encoding");
+  const length = isChunked ? undefined : declaredLength(headers);
+  if (BODILESS_METHODS.has(method.toUpperCase())) {
+    return isChunked || (length ?? 0) !== 0 ? { kind: "unexpected" } : NONE;
+  }
+  if (length === 0) return NONE;
+  // The server holds the client to the length it declares.
+  if (length !== undefined && length > MAX_SIGNED_BODY_BYTES) return { kind: "too_large" };
+  if (length !== undefined && length <= SMALL_BODY_BYTES) return readSmall(request);
+  const { body } = request;
+  return body === null ? NONE : readPieces(body, length);
+}
+
+function declaredLength(headers: Headers): number | undefined {
+  const value = headers.get("content-length");
+  return value !== null && DECIMAL_REGEXP.test(value) ? Number(value) : undefined;
+}
+
+async function readSmall(request: Request): Promise<SignedBody> {
+  return { kind: "whole", body: new Uint8Array(await fromClient(request.arrayBuffer())) };
+}
+
+async function readPieces(
+  body: ReadableStream<Uint8Array>,
+  length = SMALL_BODY_BYTES,
+): Promise<SignedBody> {
+  const reader = body.getReader();
+  let held = new Uint8Array(length);
+  let size = 0;
+  for (;;) {
+    const { done, value } = await fromClient(reader.read());
+    if (done) return { kind: "whole", body: held.subarray(0, size) };
+    if (size + value.length > MAX_SIGNED_BODY_BYTES) {
+      return { kind: "too_large", body: resume([held.subarray(0, size), value], reader) };
+    }
+    // Into one buffer: pieces of one byte each would take a hundred times their size.
+    if (size + value.length > held.length) held = grow(held, size + value.length);
+    held.set(value, size);
+    size += value.length;
+  }
+}
+
+function grow(held: Uint8Array<ArrayBuffer>, needed: number): Uint8Array<ArrayBuffer> {
+  const grown = new Uint8Array(Math.min(Math.max(2 * held.length, needed), MAX_SIGNED_BODY_BYTES));
+  grown.set(held);
+  return grown;
+}
+
+/** The whole body again: what was read, then what comes. */
+function resume(
+  read: Uint8Array[],
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    async pull(controller): Promise<void> {
+      const before = read.shift();
+      if (before !== undefined) return controller.enqueue(before);
+      const { done, value } = await reader.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason): Promise<void> => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+}
+
+/** What the client sends, if it does so in time. A body only breaks off with its client. */
+async function fromClient<Value>(reading: Promise<Value>): Promise<Value> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(reject, BODY_IDLE_MS);
+  });
+  try {
+    return await Promise.race([reading, silence]);
+  } catch {
+    throw createAbortFailure();
+  } finally {
+    clearTimeout(timer);
+  }
+}
