@@ -11,12 +11,13 @@ import { IttyRouter } from "itty-router/IttyRouter";
 
 import type { Clock } from "../ports.ts";
 import type { Identity } from "./identity_gate.ts";
+import type { MetricsCaller, MetricsPage } from "./metrics_page.ts";
 import type { Refusal } from "./problems.ts";
 import { showHealth, showIdentity, showJwks } from "./routes.ts";
 import type { ProxyState } from "./state.ts";
 
 /** A request to a named path that passed the gates. */
-export interface NamedRequest {
+export interface NamedRequest extends MetricsCaller {
   /** Method of the request. */
   readonly method: string;
   /** Canonical path. */
@@ -30,10 +31,21 @@ export interface NamedRequest {
 /** Answers named paths: a response, or why there is none. */
 export type NamedApp = (request: NamedRequest) => Promise<Response | Refusal>;
 
+/** What the named routes are made of. */
+export interface NamedAppParts {
+  /** Version of atikit. */
+  readonly version: string;
+  /** Clock. */
+  readonly now: Clock;
+  /** Answers `GET /metrics`. */
+  readonly metricsPage: MetricsPage;
+}
+
 /** Makes the named routes. */
-export function createNamedApp(version: string, now: Clock): NamedApp {
+export function createNamedApp({ version, now, metricsPage }: NamedAppParts): NamedApp {
   const router = IttyRouter();
   router
+    .get("/metrics", (_: unknown, named: NamedRequest) => metricsPage(named))
     .get("/health", (_: unknown, named: NamedRequest) => showHealth(named.state, version))
     .get("/.well-known/jwks.json", (_: unknown, named: NamedRequest) => showJwks(named.state))
     .get("/whoami", (_: unknown, named: NamedRequest) => showIdentity(named.identity, now()));
@@ -49,8 +61,9 @@ export function createNamedApp(version: string, now: Clock): NamedApp {
     // RFC 9110 §9.3.2: HEAD is GET without the content, which the caller of this function drops.
     const method = named.method === "HEAD" ? "GET" : named.method;
     const url = `http://proxy${named.path}`;
-    const response: unknown = await router.fetch({ method, url }, named);
-    if (response instanceof Response) return response;
+    const answer: unknown = await router.fetch({ method, url }, named);
+    if (answer instanceof Response) return answer;
+    if (answer !== undefined) return answer as Refusal;
     const allow = allowedMethods(named.path);
     if (allow.length === 0) return { code: "ERR_NOT_FOUND" };
     return { code: "ERR_METHOD_NOT_ALLOWED", headers: [["allow", allow.join(", ")]] };

@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { AddressPolicy, Clock, Hashes, Log, Tunnel, Upstream } from "../ports.ts";
+import type { AddressPolicy, Clock, FetchLike, Hashes, Log, Tunnel, Upstream } from "../ports.ts";
+import type { TelemetrySettings } from "../telemetry/settings.ts";
+import type { ProcessFacts } from "./_metric_families.ts";
 import type { SignatureSettings } from "./settings.ts";
 import type { ProxySources } from "./sources.ts";
 
@@ -27,6 +29,10 @@ export interface ProxyConfig {
   readonly signature: SignatureSettings;
   /** What is done where a route with a credential would dial a private address; default `allow`. */
   readonly privateAddresses?: AddressPolicy | undefined;
+  /** Opens `/metrics` to whoever shows it; absent: to callers on this machine only. */
+  readonly metricsToken?: string | undefined;
+  /** Where spans and metrics are exported to; absent: nowhere. */
+  readonly telemetry?: TelemetrySettings | undefined;
   /** Reads keys, credentials and manifests; called at start and at each reload. */
   readonly load: () => Promise<ProxySources>;
 }
@@ -43,6 +49,10 @@ export interface ProxyPorts {
   readonly hashes?: Hashes | undefined;
   /** Clock; default `Date.now`. */
   readonly now?: Clock | undefined;
+  /** What exports go out through; default the `fetch` of the platform. */
+  readonly fetch?: FetchLike | undefined;
+  /** What the metrics tell of the process. */
+  readonly processFacts?: ProcessFacts | undefined;
 }
 
 /** What a proxy serves, in the field names of the start-up log record. */

@@ -3,7 +3,14 @@
 import { matchRoute } from "../passthrough/route_table.ts";
 import type { Route, RouteTable } from "../passthrough/route_table.ts";
 
-const PUBLIC_PATHS: ReadonlySet<string> = new Set(["/health", "/.well-known/jwks.json"]);
+/** Path of the metrics. Public here: the page itself knows who may read it. */
+export const METRICS_PATH = "/metrics";
+
+const PUBLIC_PATHS: ReadonlySet<string> = new Set([
+  "/health",
+  METRICS_PATH,
+  "/.well-known/jwks.json",
+]);
 const NAMED_PATHS: ReadonlySet<string> = new Set([
   ...PUBLIC_PATHS,
   "/whoami",
@@ -54,4 +61,11 @@ export function isAdminPath(path: string): boolean {
 export function isNamedPath(path: string): boolean {
   return NAMED_PATHS.has(path) || isAdminPath(path) ||
     NAMED_PREFIXES.some((prefix) => path.startsWith(prefix));
+}
+
+/** A named path as a label: itself, or the pattern that it falls under. */
+export function labelNamedPath(path: string): string {
+  if (NAMED_PATHS.has(path)) return path;
+  const prefix = NAMED_PREFIXES.find((candidate) => path.startsWith(candidate));
+  return prefix === undefined ? ADMIN_PATH : `${prefix}*`;
 }

@@ -9,6 +9,7 @@
  * @module
  */
 
+export type { ProcessFacts } from "./metrics.ts";
 export type { ProxyConfig, ProxyPorts, StartupRecord } from "./config.ts";
 export { createJsonLog } from "./log.ts";
 export type { JsonLogOptions } from "./log.ts";
@@ -31,6 +32,8 @@ export type { OpenProxy, RunningProxy } from "./start.ts";
 export { formatStartError } from "./start_error.ts";
 export { VERSION } from "./version.ts";
 export type { Identity } from "./identity_gate.ts";
+export type { SignalSettings, TelemetrySettings } from "../telemetry/settings.ts";
+export type { SamplerName } from "../telemetry/sampler.ts";
 export { AtiError, ConfigError, ERROR_CODES } from "../errors.ts";
 export type { AtiErrorOptions, ErrorCode, ManifestIssue } from "../errors.ts";
 export type { AtiClaim, JwtClaims } from "../jwt/claims.ts";
@@ -77,6 +80,8 @@ export type {
   LogLevel,
   MaybePromise,
   OpenUpstream,
+  ProcessUsage,
+  RequestBody,
   RequestInfo,
   ResponseParts,
   Runtime,

@@ -32,7 +32,8 @@ import type { NamedApp } from "./app.ts";
 import { decideRoute } from "./decide.ts";
 import type { Decision } from "./decide.ts";
 import { identifyCaller } from "./identity_gate.ts";
-import type { Exchange, Observer } from "./observe.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Observer } from "./observe.ts";
 import { createProblemResponse, toRefusal } from "./problems.ts";
 import type { Refusal } from "./problems.ts";
 import { authorizeRoute, needsSignature } from "./route_gate.ts";
@@ -87,7 +88,7 @@ export function createPipeline(parts: PipelineParts): FetchHandler {
   const { observer, current } = parts;
 
   return async (request, info) => {
-    const exchange = observer.begin(request.method);
+    const exchange = observer.begin(request);
     let answer: Response | Refusal;
     try {
       answer = await serve({ request, info, exchange, state: current() }, parts);
@@ -119,6 +120,7 @@ async function serve(passage: Passage, parts: PipelineParts): Promise<Response |
   const judged = state.gate(request, target);
   exchange.signature = judged instanceof Promise ? await judged : judged;
   const decision = decideRoute({ host, path: target.path }, state.table);
+  exchange.decision = decision;
   if (decision.kind === "passthrough") exchange.route = decision.route.name;
   const refusal = refuseUnsigned(decision, exchange) ??
     refuseBeforeIdentity(decision, target, passage);
@@ -136,7 +138,9 @@ async function serve(passage: Passage, parts: PipelineParts): Promise<Response |
     case "public":
     case "named": {
       const { path } = target;
-      const answer = await parts.app({ method: request.method, path, identity, state });
+      const { method, headers } = request;
+      const { remoteAddress } = passage.info ?? {};
+      const answer = await parts.app({ method, path, headers, remoteAddress, identity, state });
       if (answer instanceof Response) exchange.route = path;
       return answer;
     }
@@ -216,6 +220,8 @@ async function relay(
       {
         ...way,
         request,
+        body: exchange.signature?.body,
+        requestHeaders: () => observer.propagate(exchange),
         // `x-request-id` is the upstream's, if it sends one: its support asks for that.
         responseHeaders: answerHeaders(exchange, "x-ati-request-id"),
         privateAddresses,

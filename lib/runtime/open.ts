@@ -9,6 +9,7 @@ import type {
   Listener,
   ListenOptions,
   OpenUpstream,
+  ProcessUsage,
   Runtime,
   UpstreamOptions,
 } from "../ports.ts";
@@ -39,6 +40,7 @@ export function openRuntime(): Promise<Runtime> {
     spawn: spawnProcess,
     schedule: scheduleTask,
     hashes: name === "deno" ? denoHashes : nativeHashes,
+    usage: readUsage,
     openLog: () => openLog(name),
     listen: (handler, options) => listen(name, handler, options),
     openUpstream: (createFetchUpstream, options) =>
@@ -91,6 +93,11 @@ async function openUpstream(
     case "bun":
       return (await import("./upstream_fetch.ts")).openBunUpstream(createFetchUpstream, options);
   }
+}
+
+function readUsage(): ProcessUsage {
+  const { user, system } = process.cpuUsage();
+  return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 };
 }
 
 function detectRuntime(): Runtime["name"] {

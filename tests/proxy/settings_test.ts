@@ -27,6 +27,8 @@ test("parseProxySettings() has the defaults of the reference", () => {
     signature: { mode: "log", driftSeconds: 60, exemptPaths: DEFAULT_EXEMPT_PATHS },
     watch: false,
     privateAddresses: "allow",
+    metricsToken: undefined,
+    telemetry: undefined,
     logLevel: "info",
   });
 });
@@ -92,6 +94,8 @@ test("parseProxySettings() lets a flag win over its variable", () => {
     signature: { mode: "warn", driftSeconds: 2, exemptPaths: ["/flag"] },
     watch: false,
     privateAddresses: "allow",
+    metricsToken: undefined,
+    telemetry: undefined,
     logLevel: "warn",
   });
 });
