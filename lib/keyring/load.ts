@@ -36,12 +36,15 @@ export interface LoadKeyringInput {
   readonly sealingKey?: Uint8Array | undefined;
 }
 
+/** The files of a keyring: read, and the one-shot key removed. */
+export type KeyringFiles = Files & Pick<FileStore, "remove">;
+
 /** What loading needs of the machine. */
 export interface KeyringPorts {
   /** Environment variables. */
   readonly env: Env;
   /** Files; a one-shot key file is removed through it. */
-  readonly files: FileStore;
+  readonly files: KeyringFiles;
 }
 
 /** A loaded keyring. */
@@ -79,11 +82,11 @@ export interface LoadedKeyring {
  * ```ts
  * import assert from "node:assert/strict";
  * import { loadKeyring } from "atikit";
- * import type { FileStore } from "atikit";
+ * import type { KeyringFiles } from "atikit";
  *
  * const variables: Record<string, string> = { ATI_KEY_GITHUB_TOKEN: "ghp_secret" };
  * const env = { get: (name: string) => variables[name], names: () => Object.keys(variables) };
- * const files = {} as FileStore; // not looked at
+ * const files = {} as KeyringFiles; // not looked at
  * const { keyring, source } = await loadKeyring({ atiDir: "/etc/ati", envKeys: true }, {
  *   env,
  *   files,
@@ -178,7 +181,7 @@ async function describe(
   keyring: Keyring,
   { source, oneShotPath }: Candidate,
   key: Uint8Array,
-  files: FileStore,
+  files: KeyringFiles,
 ): Promise<LoadedKeyring> {
   if (source === "keyring.enc (persistent key)") return { keyring, source };
   const removalError = oneShotPath === undefined ? undefined : await remove(oneShotPath, files);
@@ -186,7 +189,7 @@ async function describe(
   return Object.defineProperty(loaded, "sealingKey", { value: key, enumerable: false });
 }
 
-async function remove(path: string, files: FileStore): Promise<AtiError | undefined> {
+async function remove(path: string, files: KeyringFiles): Promise<AtiError | undefined> {
   try {
     await files.remove(path);
     return undefined;

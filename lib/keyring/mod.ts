@@ -42,7 +42,13 @@ export {
 export { formatSealingKey, generateSealingKey, parseSealingKey } from "./sealing_key.ts";
 export { AtiError, ERROR_CODES, KeyringError } from "../errors.ts";
 export type { AtiErrorOptions, ErrorCode } from "../errors.ts";
-export type { KeyringPorts, KeyringSource, LoadedKeyring, LoadKeyringInput } from "./load.ts";
+export type {
+  KeyringFiles,
+  KeyringPorts,
+  KeyringSource,
+  LoadedKeyring,
+  LoadKeyringInput,
+} from "./load.ts";
 export type { KeyringPaths } from "./paths.ts";
 export type { SealedFiles } from "./sealed_files.ts";
 export type { Env, FileFacts, Files, FileStore, MaybePromise, WriteOptions } from "../ports.ts";

@@ -5,7 +5,8 @@
  */
 
 import { isAtiError } from "../errors.ts";
-import type { Files, FileStore } from "../ports.ts";
+import type { KeyringFiles } from "../keyring/load.ts";
+import type { Files } from "../ports.ts";
 
 const MISSING = "missing";
 
@@ -15,7 +16,7 @@ export type Look = string;
 /** What was read, and whether it still is what it was. */
 export interface FileJournal {
   /** The files; what is read through them during {@link FileJournal.record} is noted. */
-  readonly files: FileStore;
+  readonly files: KeyringFiles;
   /**
    * Runs a work that reads and notes each path as it looked just before, so that no change is lost
    * between the two. When the work succeeds, what it did not read is forgotten; when it fails, it is kept.
@@ -36,7 +37,7 @@ export interface FileJournal {
  *
  * @param files The files underneath.
  */
-export function createFileJournal(files: FileStore): FileJournal {
+export function createFileJournal(files: KeyringFiles): FileJournal {
   let known = new Map<string, Look>();
   let noted: Map<string, Look> | undefined;
 
@@ -47,7 +48,6 @@ export function createFileJournal(files: FileStore): FileJournal {
 
   return {
     files: {
-      ...files,
       async read(path, options) {
         await note(path);
         return await files.read(path, options);

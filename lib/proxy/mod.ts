@@ -41,6 +41,7 @@ export type { JwtConfig } from "../jwt/config.ts";
 export type { EcPoint, EcPublicJwk } from "../jwt/jwk.ts";
 export type { JwtAlgorithm, SigningKey, VerificationKey } from "../jwt/keys.ts";
 export { Keyring } from "../keyring/keyring.ts";
+export type { KeyringFiles } from "../keyring/load.ts";
 export type {
   AuthGenerator,
   AuthType,

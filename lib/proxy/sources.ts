@@ -9,12 +9,14 @@ import { loadJwtConfig } from "../jwt/config.ts";
 import type { JwtConfig } from "../jwt/config.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import { loadKeyring } from "../keyring/load.ts";
+import type { KeyringFiles, LoadedKeyring } from "../keyring/load.ts";
 import { MAX_CONFIG_FILE_BYTES } from "../limits.ts";
 import { loadManifests } from "../manifest/load.ts";
+import type { LoadedManifests } from "../manifest/load.ts";
 import { parseToml } from "../manifest/toml.ts";
 import type { Manifest } from "../manifest/types.ts";
 import { isPlainObject } from "../encoding/json.ts";
-import type { Env, Files, FileStore } from "../ports.ts";
+import type { Env, Files } from "../ports.ts";
 import type { ProxySettings } from "./settings.ts";
 
 /** What the proxy serves from: one consistent reading of keys, credentials and manifests. */
@@ -39,8 +41,8 @@ export interface ProxySources {
 export interface SourcePorts {
   /** Environment variables. */
   readonly env: Env;
-  /** Files. */
-  readonly files: FileStore;
+  /** Files; a one-shot sealing key is removed through it. */
+  readonly files: KeyringFiles;
 }
 
 /**
@@ -56,17 +58,13 @@ export function createSourceLoader(
   settings: Pick<ProxySettings, "atiDir" | "envKeys">,
   ports: SourcePorts,
 ): () => Promise<ProxySources> {
-  const { atiDir, envKeys } = settings;
-  let sealingKey: Uint8Array | undefined;
-
+  const parts = createSourceParts(settings, ports);
   return async () => {
-    const jwt = await loadJwtConfig(ports);
-    const { manifests, warnings } = await loadManifests(`${atiDir}/manifests`, ports.files);
-    const config = await readConfigFile(`${atiDir}/config.toml`, ports.files);
+    const jwt = await parts.jwt();
+    const { manifests, warnings } = await parts.manifests();
+    const config = await parts.config();
     // Last: opening a sealed keyring uses up a key that exists once.
-    const loaded = await loadKeyring({ atiDir, envKeys, sealingKey }, ports);
-    if (loaded.error !== undefined) throw loaded.error;
-    sealingKey = loaded.sealingKey ?? sealingKey;
+    const loaded = await parts.keyring();
     return {
       jwt,
       keyring: loaded.keyring,
@@ -79,8 +77,42 @@ export function createSourceLoader(
   };
 }
 
-interface ConfigFile {
+/** The parts of the sources, each read anew by each call; they reject as the loader does. */
+export interface SourceParts {
+  /** Keys and names that tokens are verified with. */
+  jwt(): Promise<JwtConfig | undefined>;
+  /** Provider manifests. */
+  manifests(): Promise<LoadedManifests>;
+  /** What of config.toml concerns the proxy. */
+  config(): Promise<ConfigFile>;
+  /** Upstream credentials. */
+  keyring(): Promise<LoadedKeyring>;
+}
+
+/** Makes the readers that {@link createSourceLoader} calls one after the other. */
+export function createSourceParts(
+  { atiDir, envKeys }: Pick<ProxySettings, "atiDir" | "envKeys">,
+  ports: SourcePorts,
+): SourceParts {
+  let sealingKey: Uint8Array | undefined;
+  return {
+    jwt: () => loadJwtConfig(ports),
+    manifests: () => loadManifests(`${atiDir}/manifests`, ports.files),
+    config: () => readConfigFile(`${atiDir}/config.toml`, ports.files),
+    async keyring() {
+      const loaded = await loadKeyring({ atiDir, envKeys, sealingKey }, ports);
+      if (loaded.error !== undefined) throw loaded.error;
+      sealingKey = loaded.sealingKey ?? sealingKey;
+      return loaded;
+    },
+  };
+}
+
+/** What of config.toml concerns the proxy. */
+export interface ConfigFile {
+  /** Members of `[proxy.jwt]`, which are not in force. */
   readonly jwtKeys: readonly string[];
+  /** What is odd about the file. */
   readonly warnings: readonly ManifestIssue[];
 }
 
