@@ -77,6 +77,7 @@ export class FrameScanner {
   #isInMessage = false;
   #isStopping = false;
   #isMuted = false;
+  #announcedCode: number | undefined;
   #closeCode: number | undefined;
   #failure: FrameFailure | undefined;
 
@@ -90,7 +91,7 @@ export class FrameScanner {
     return this.#isMuted || this.#payloadLeft === 0;
   }
 
-  /** Code of the close frame that was seen; 1005 for one without. Nothing is looked at after it. */
+  /** Code of the close frame that was seen whole; 1005 for one without. Nothing is looked at after it. */
   get closeCode(): number | undefined {
     return this.#closeCode;
   }
@@ -147,8 +148,13 @@ export class FrameScanner {
     const end = Math.min(chunk.length, offset + this.#payloadLeft);
     this.#sink?.take(chunk.subarray(offset, end));
     this.#payloadLeft -= end - offset;
-    if (this.#payloadLeft === 0) this.#sink?.end();
+    if (this.#payloadLeft === 0) this.#endFrame();
     return end;
+  }
+
+  #endFrame(): void {
+    this.#closeCode = this.#announcedCode;
+    this.#sink?.end();
   }
 
   #takeHead(chunk: Uint8Array, offset: number): number {
@@ -201,13 +207,13 @@ export class FrameScanner {
     } else if (opcode === OPCODES.close) {
       const code = head.closeCode;
       if (code !== undefined && !isCloseCode(code)) this.#failure = protocolError("close code");
-      else this.#closeCode = code ?? NO_CLOSE_CODE;
+      else this.#announcedCode = code ?? NO_CLOSE_CODE;
     }
     if (this.#failure !== undefined) return;
     this.#sink?.begin(head);
     this.#payloadLeft = length - head.payload.length;
     if (head.payload.length > 0) this.#sink?.take(head.payload);
-    if (this.#payloadLeft === 0) this.#sink?.end();
+    if (this.#payloadLeft === 0) this.#endFrame();
   }
 
   #countMessage({ opcode, isFinal, length }: FrameHead): FrameFailure | undefined {

@@ -10,6 +10,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { NodeBody } from "./_node_body.ts";
+import type { UpgradeSocket } from "./_upgrade_socket.ts";
 
 /** The two halves of a Node exchange. */
 export interface NodeExchange {
@@ -21,6 +22,8 @@ export interface NodeExchange {
   readonly hasBody: boolean;
   /** The client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1). */
   readonly expectsContinue: boolean;
+  /** The connection, where the client asks to speak WebSocket on it. */
+  readonly upgrade?: UpgradeSocket | undefined;
 }
 
 const EXCHANGE: unique symbol = Symbol("exchange");

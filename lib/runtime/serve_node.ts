@@ -1,8 +1,9 @@
 /** The server on Node: `node:http` under a standard handler. @module */
 
-import { createServer } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { Buffer } from "node:buffer";
+import { createServer, ServerResponse } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
   CLIENT_KEEP_ALIVE_MS,
@@ -13,6 +14,7 @@ import {
 import type { FetchHandler, Listener, ListenOptions, RequestInfo } from "../ports.ts";
 import { createBindError } from "./_bind_error.ts";
 import { isSafeHost, refuseBroken, refuseHost } from "./_refusals.ts";
+import { UpgradeSocket } from "./_upgrade_socket.ts";
 import { createNodeRequest } from "./node_request.ts";
 import type { NodeExchange } from "./node_request.ts";
 import { sendResponse } from "./node_response.ts";
@@ -37,10 +39,13 @@ export async function listenOnNode(
     maxHeaderSize: MAX_HEADER_BYTES,
     insecureHTTPParser: false,
     highWaterMark: 64 * 1024,
+    // Node 24.9 and newer; older ones hand over every request with an Upgrade.
+    shouldUpgradeCallback: asksForWebSocket,
   });
   // Beyond a count Node drops headers silently; the header section's size is the limit.
   server.maxHeadersCount = 0;
   const open = new Set<ServerResponse>();
+  const upgrades = new Set<UpgradeSocket>();
   let isClosing = false;
 
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
@@ -58,6 +63,13 @@ export async function listenOnNode(
   // Instead of `100 Continue` at once: it is sent when somebody reads the body.
   server.on("checkContinue", onRequest);
   server.on("connect", (_request, socket) => refuseTunnel(socket));
+  server.on("upgrade", (incoming, socket, head) => {
+    if (!asksForWebSocket(incoming)) return serveOrdinary(server, incoming, socket, head);
+    const upgrade = new UpgradeSocket(socket as Socket, head);
+    upgrades.add(upgrade);
+    socket.once("close", () => upgrades.delete(upgrade));
+    void serveUpgrade(handler, incoming, upgrade);
+  });
 
   await bind(server, options);
   const { address, port } = server.address() as AddressInfo;
@@ -69,7 +81,10 @@ export async function listenOnNode(
       isClosing = true;
       for (const outgoing of open) outgoing.shouldKeepAlive = false;
       closed ??= new Promise((resolve) => server.close(() => resolve()));
-      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      const timer = setTimeout(() => {
+        server.closeAllConnections();
+        for (const upgrade of upgrades) upgrade.stop();
+      }, graceMs);
       await closed.finally(() => clearTimeout(timer));
     },
   };
@@ -81,9 +96,43 @@ async function serve(
   outgoing: ServerResponse,
 ): Promise<void> {
   outgoing.once("finish", () => drainRest(incoming));
+  await answer(handler, outgoing, readHead(incoming, outgoing));
+}
+
+/** A WebSocket's handshake: answered like any request, or upgraded by a response that does so. */
+async function serveUpgrade(
+  handler: FetchHandler,
+  incoming: IncomingMessage,
+  upgrade: UpgradeSocket,
+): Promise<void> {
+  const { socket } = upgrade;
+  const outgoing = new ServerResponse(incoming);
+  outgoing.shouldKeepAlive = false;
+  outgoing.on("error", () => socket.destroy());
+  socket.on("drain", () => outgoing.emit("drain"));
+  outgoing.once("finish", () => {
+    outgoing.detachSocket(socket);
+    upgrade.finish();
+    outgoing.emit("close");
+  });
+  try {
+    outgoing.assignSocket(socket);
+  } catch {
+    // Sent behind a request that has no answer yet: the two would mix on the connection.
+    return void socket.destroy();
+  }
+  const { host, exchange } = readHead(incoming, outgoing);
+  await answer(handler, outgoing, { host, exchange: { ...exchange, upgrade } });
+}
+
+async function answer(
+  handler: FetchHandler,
+  outgoing: ServerResponse,
+  { host, exchange }: RequestHead,
+): Promise<void> {
+  const { incoming } = exchange;
   const isHead = incoming.method === "HEAD";
   try {
-    const { host, exchange } = readHead(incoming, outgoing);
     if (!isSafeHost(host)) return await sendResponse(refuseHost(), outgoing, isHead);
     const request = createNodeRequest(exchange, host ?? "localhost");
     await sendResponse(await handler(request, createInfo(incoming)), outgoing, isHead);
@@ -105,11 +154,16 @@ function createInfo(incoming: IncomingMessage): RequestInfo {
   };
 }
 
+interface RequestHead {
+  readonly host: string | null;
+  readonly exchange: NodeExchange;
+}
+
 // One pass over the raw fields: `incoming.headers` would build an object for each request.
 function readHead(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-): { host: string | null; exchange: NodeExchange } {
+): RequestHead {
   const { rawHeaders } = incoming;
   let host: string | null = null;
   let hasBody = false;
@@ -128,6 +182,29 @@ function readHead(
     }
   }
   return { host, exchange: { incoming, outgoing, hasBody, expectsContinue } };
+}
+
+// RFC 9110 §7.8: any Upgrade may be ignored, and one of HTTP/1.0 must be. A handshake has no body.
+function asksForWebSocket({ httpVersion, headers }: IncomingMessage): boolean {
+  return httpVersion === "1.1" &&
+    /(?:^|,)[ \t]*websocket[ \t]*(?:,|$)/i.test(headers.upgrade ?? "") &&
+    headers["transfer-encoding"] === undefined && (headers["content-length"] ?? "0") === "0";
+}
+
+/** Serves a request without its `Upgrade`: its head is written anew and read again, body and all. */
+function serveOrdinary(
+  server: Server,
+  { method, url, httpVersion, rawHeaders }: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (name.toLowerCase() !== "upgrade") lines.push(`${name}: ${rawHeaders[index + 1]}`);
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), head]));
+  server.emit("connection", socket);
 }
 
 // An answer that came before the whole body: what is under way is read and thrown away for a moment,
