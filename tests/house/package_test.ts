@@ -51,6 +51,7 @@ test("the tarball holds the library, the command and the documents, and nothing 
     !/^dist\/(?:(?:ati\.cjs|(?:mod|server)\.(?:js|d\.ts)|parts\/[a-z_A-Z0-9]+\.js)|THIRD_PARTY_NOTICES\.txt)$/
       .test(path) &&
     !/^dist\/lib\/(?:[a-z]+\/)?[a-z0-9_]+\.(?:js|d\.ts)$/.test(path) &&
+    !/^deploy\/[A-Za-z0-9_.\/-]+$/.test(path) &&
     !/^manifests\/(?:README\.md|[a-z0-9_.-]+\.(?:toml|json))$/.test(path)
   );
   assert.deepEqual(odd, []);
