@@ -24,6 +24,9 @@ import { UNMATCHED_ROUTE } from "./metrics.ts";
 import type { ProxyMetrics } from "./metrics.ts";
 import { createRequestIds } from "./request_id.ts";
 
+/** Status of a request whose client went away; it is in log and metrics only. */
+const CLIENT_CLOSED_REQUEST = 499;
+
 /** Takes spans; there is none unless they are exported. */
 export interface Tracing {
   /** Which traces are recorded. */
@@ -95,8 +98,7 @@ export function createObserver({ log, now, metrics, tracing }: ObserverParts): O
       return state === undefined ? [parent] : [parent, ["tracestate", state]];
     },
     end(exchange, answered, stream): void {
-      // What stands for a WebSocket's 101 until it is upgraded is up to the runtime.
-      const status = stream?.closeCode === undefined ? answered : 101;
+      const status = settleStatus(answered, stream);
       const end = { status, endedMs: now(), label: labelOf(exchange), stream };
       metrics.openRequests.value -= 1;
       countOutcome(exchange, end, metrics);
@@ -106,6 +108,13 @@ export function createObserver({ log, now, metrics, tracing }: ObserverParts): O
       writeLine(log, exchange, end);
     },
   };
+}
+
+function settleStatus(answered: number, stream: StreamEnd | undefined): number {
+  // What stands for a WebSocket's 101 until it is upgraded is up to the runtime.
+  if (stream?.closeCode !== undefined) return 101;
+  // As nginx's: the client closed the connection before it had the whole answer.
+  return stream?.error === "ERR_CLIENT_ABORTED" ? CLIENT_CLOSED_REQUEST : answered;
 }
 
 function labelOf({ decision, path }: Exchange): string {
@@ -153,7 +162,9 @@ function levelOf({ refusal, path }: Exchange, status: number): LogLevel {
 
 function describeFailure({ refusal, trace }: Exchange): Record<string, unknown> | undefined {
   if (refusal === undefined) return undefined;
-  return { error_code: refusal.code, error_reason: refusal.reason, trace };
+  const { code, reason, scope } = refusal;
+  const missing_scope = scope?.slice(0, MAX_LOGGED_CHARS);
+  return { error_code: code, error_reason: reason, missing_scope, trace };
 }
 
 function describeStream(stream: StreamEnd | undefined): Record<string, unknown> | undefined {

@@ -167,10 +167,10 @@ test("a token that was verified is named in the log, served or not, and no other
     assert.equal(gate.requests().at(-1)?.["sub"], sub, token);
   }
   const denied = gate.requests()[1];
-  assert.deepEqual([denied?.["error_code"], denied?.["error_reason"]], [
-    "ERR_SCOPE_DENIED",
-    "insufficient_scope",
-  ]);
+  assert.deepEqual(
+    [denied?.["error_code"], denied?.["error_reason"], denied?.["missing_scope"]],
+    ["ERR_SCOPE_DENIED", "insufficient_scope", "passthrough:chat:GET:/v1/models"],
+  );
 });
 
 test("an exempt path counts as unsigned where either is asked for, and needs no signature else", async () => {

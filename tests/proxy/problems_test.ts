@@ -54,6 +54,15 @@ test("createProblemResponse() makes a complete RFC 9457 problem of every code", 
   }
 });
 
+test("createProblemResponse() names the missing scope in the challenge", () => {
+  const plain = createProblemResponse({ code: "ERR_SCOPE_DENIED" }, "id");
+  const challenge = 'Bearer realm="ati", error="insufficient_scope"';
+  assert.equal(plain.headers.get("www-authenticate"), challenge);
+  const scope = "passthrough:github:GET:/v1/models";
+  const named = createProblemResponse({ code: "ERR_SCOPE_DENIED", scope }, "id");
+  assert.equal(named.headers.get("www-authenticate"), `${challenge}, scope="${scope}"`);
+});
+
 test("createProblemResponse() tells one truthful text for every refused token", async () => {
   const bodies = new Set<string>();
   const codes = ERROR_CODES.filter((code) => code.startsWith("ERR_JWT_") && code !== "ERR_JWT_KEY");
