@@ -168,3 +168,20 @@ export const EXPORT_FLUSH_MS: number = 2000;
 export const WEBSOCKET_CLOSE_MS: number = 5_000;
 /** Bytes of frames that a client may send before its WebSocket is open: beyond it they wait. */
 export const MAX_EARLY_BYTES: number = 64 * 1024;
+/**
+ * Bytes that may wait for a slow client of a WebSocket on Deno and Bun; beyond it the upstream is not
+ * read. More than one round trip of a fast connection holds.
+ */
+export const WEBSOCKET_HIGH_WATER_BYTES: number = 1024 * 1024;
+/**
+ * Bytes that may wait for a slow upstream of a WebSocket where its client cannot be paused; beyond it the
+ * connection is closed with 1013.
+ */
+export const WEBSOCKET_BACKLOG_BYTES: number = 16 * 1024 * 1024;
+/** How often a slow client of a WebSocket is looked at where the runtime does not tell, in milliseconds. */
+export const WEBSOCKET_POLL_MS: number = 5;
+/**
+ * Largest message that Bun's server gathers for a WebSocket, in bytes: it knows one limit for all routes,
+ * and so does Deno's.
+ */
+export const MAX_GATHERED_MESSAGE_BYTES: number = 64 * 1024 * 1024;

@@ -18,6 +18,49 @@ export interface BunServeSettings {
   readonly development: false;
   /** The answer when a handler threw. */
   error(error: unknown): Response;
+  /** What open WebSockets are handled by. */
+  readonly websocket: BunWebSocketHandlers;
+}
+
+/** Limits and events of WebSockets; one set a server. */
+export interface BunWebSocketHandlers {
+  /** Seconds without a byte after which a connection is closed; 0 means never. */
+  readonly idleTimeout: number;
+  /** Bytes of a message; longer ones close the connection with 1009. */
+  readonly maxPayloadLength: number;
+  /** Bytes waiting for a client, beyond which messages are dropped. */
+  readonly backpressureLimit: number;
+  readonly closeOnBackpressureLimit: boolean;
+  readonly sendPings: boolean;
+  readonly perMessageDeflate: boolean;
+  open(socket: BunWebSocket): void;
+  message(socket: BunWebSocket, data: string | Uint8Array): void;
+  drain(socket: BunWebSocket): void;
+  /** A ping; it is answered already. */
+  ping(socket: BunWebSocket): void;
+  close(socket: BunWebSocket, code: number, reason: string): void;
+}
+
+/** What a server knows of a WebSocket from its upgrade on. */
+export interface BunWebSocketEvents {
+  opened(socket: BunWebSocket): void;
+  received(data: string | Uint8Array): void;
+  progressed(): void;
+  closed(code: number, reason: string): void;
+}
+
+/** A WebSocket of the server. */
+export interface BunWebSocket {
+  readonly data: BunWebSocketEvents;
+  /** As of a `WebSocket`. */
+  readonly readyState: number;
+  /** Bytes sent, -1 when they wait, 0 when the message was dropped. */
+  send(data: string | Uint8Array): number;
+  getBufferedAmount(): number;
+  pause(): void;
+  resume(): void;
+  close(code: number, reason: string): void;
+  terminate(): void;
 }
 
 /** Options of `Bun.serve`. */
@@ -34,6 +77,14 @@ export interface BunServer {
   readonly hostname: string;
   readonly port: number;
   timeout(request: Request, seconds: number): void;
+  /** False when the request's connection is gone. */
+  upgrade(
+    request: Request,
+    options: {
+      readonly headers: readonly (readonly [name: string, value: string])[];
+      readonly data: BunWebSocketEvents;
+    },
+  ): boolean;
   requestIP(request: Request): { readonly address: string } | null;
   stop(closeActiveConnections?: boolean): Promise<void>;
 }

@@ -4,6 +4,10 @@
 export interface DenoNamespace {
   serve(options: DenoServeOptions, handler: DenoHandler): DenoServer;
   createHttpClient(options: Readonly<Record<string, unknown>>): DenoHttpClient;
+  upgradeWebSocket(
+    request: Request,
+    options: { readonly idleTimeout: number },
+  ): { readonly socket: WebSocket; readonly response: Response };
   connect(
     options: { hostname: string; port: number; signal?: AbortSignal },
   ): Promise<{ close(): void }>;
@@ -43,4 +47,17 @@ export interface DenoHttpClient {
 /** The namespace of this process. */
 export function denoNamespace(): DenoNamespace {
   return (globalThis as unknown as { Deno: DenoNamespace }).Deno;
+}
+
+/** What Deno has behind its namespace and promises nothing about: any of it may be missing. */
+export interface DenoInternals {
+  readonly core?: { readonly tryClose?: (resource: unknown) => void };
+}
+
+/** The internals of this process. */
+export function denoInternals(): DenoInternals | undefined {
+  const namespace = denoNamespace() as DenoNamespace & {
+    readonly internal?: symbol;
+  } & Partial<Record<symbol, DenoInternals>>;
+  return namespace.internal === undefined ? undefined : namespace[namespace.internal];
 }

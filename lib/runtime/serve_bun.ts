@@ -2,9 +2,11 @@
 
 import type { FetchHandler, Listener, ListenOptions, RequestInfo } from "../ports.ts";
 import { createBindError } from "./_bind_error.ts";
+import { BridgeSet } from "./_bridge_set.ts";
 import { bunNamespace } from "./_bun.ts";
 import type { BunHandler, BunServer, BunServeSettings } from "./_bun.ts";
 import { isSafeHost, refuseBroken, refuseHost } from "./_refusals.ts";
+import { allowUpgrade, bunWebSocketHandlers } from "./websocket_bun.ts";
 
 /** The longest that Bun knows. An unused connection must end some time: its client may be gone. */
 const IDLE_SECONDS = 255;
@@ -17,6 +19,7 @@ export const bunServeSettings: BunServeSettings = {
   maxRequestBodySize: Number.MAX_SAFE_INTEGER,
   development: false,
   error: refuseBroken,
+  websocket: bunWebSocketHandlers,
 };
 
 /**
@@ -25,6 +28,7 @@ export const bunServeSettings: BunServeSettings = {
  * @throws {ConfigError} `ERR_CONFIG`, reason the system's code, when the address cannot be bound.
  */
 export function listenOnBun(handler: FetchHandler, options: ListenOptions): Promise<Listener> {
+  const bridges = new BridgeSet();
   let server: BunServer;
   try {
     const { hostname, port } = options;
@@ -33,7 +37,7 @@ export function listenOnBun(handler: FetchHandler, options: ListenOptions): Prom
       hostname,
       port,
       reusePort: false,
-      fetch: adaptForBun(handler),
+      fetch: adaptForBun(handler, bridges),
     });
   } catch (error) {
     return Promise.reject(createBindError(error, options));
@@ -42,17 +46,22 @@ export function listenOnBun(handler: FetchHandler, options: ListenOptions): Prom
     hostname: server.hostname,
     port: server.port,
     async close(graceMs: number): Promise<void> {
-      const timer = setTimeout(() => void server.stop(true), graceMs);
+      const timer = setTimeout(() => void bridges.stop().then(() => server.stop(true)), graceMs);
       await server.stop().finally(() => clearTimeout(timer));
     },
   });
 }
 
-/** The handler as `Bun.serve`, and Bun for a default export, call it. */
-export function adaptForBun(handler: FetchHandler): BunHandler {
+/**
+ * The handler as `Bun.serve`, and Bun for a default export, call it.
+ *
+ * @param bridges Where its WebSockets are counted, if anybody closes them.
+ */
+export function adaptForBun(handler: FetchHandler, bridges?: BridgeSet): BunHandler {
   const awake = createWakefulness();
   return async (request, server) => {
     if (!isSafeHost(request.headers.get("host"))) return refuseHost();
+    if (request.headers.has("upgrade")) allowUpgrade(request, { server, bridges });
     awake.add(request, server);
     try {
       const response = await handler(request, createInfo(request, server));

@@ -2,9 +2,11 @@
 
 import type { FetchHandler, Listener, ListenOptions, RequestInfo } from "../ports.ts";
 import { createBindError } from "./_bind_error.ts";
+import { BridgeSet } from "./_bridge_set.ts";
 import { denoNamespace } from "./_deno.ts";
 import type { DenoHandler, DenoInfo, DenoServer } from "./_deno.ts";
 import { isSafeHost, refuseBroken, refuseHost } from "./_refusals.ts";
+import { countBridges } from "./websocket_deno.ts";
 
 /**
  * Listens with `Deno.serve`.
@@ -13,6 +15,7 @@ import { isSafeHost, refuseBroken, refuseHost } from "./_refusals.ts";
  */
 export function listenOnDeno(handler: FetchHandler, options: ListenOptions): Promise<Listener> {
   const cutOff = new AbortController();
+  const bridges = new BridgeSet();
   try {
     const server = denoNamespace().serve({
       hostname: options.hostname,
@@ -21,21 +24,26 @@ export function listenOnDeno(handler: FetchHandler, options: ListenOptions): Pro
       signal: cutOff.signal,
       onListen(): void {/* whoever started us says so */},
       onError: refuseBroken,
-    }, adaptForDeno(handler));
+    }, adaptForDeno(handler, bridges));
     const { hostname, port } = server.addr;
-    return Promise.resolve({ hostname, port, close: createClose(server, cutOff) });
+    return Promise.resolve({ hostname, port, close: createClose(server, cutOff, bridges) });
   } catch (error) {
     return Promise.reject(createBindError(error, options));
   }
 }
 
-/** The handler as `Deno.serve` and `deno serve` call it. */
-export function adaptForDeno(handler: FetchHandler): DenoHandler {
+/**
+ * The handler as `Deno.serve` and `deno serve` call it.
+ *
+ * @param bridges Where its WebSockets are counted, if anybody closes them.
+ */
+export function adaptForDeno(handler: FetchHandler, bridges?: BridgeSet): DenoHandler {
   muteSignalWarning();
   return async (request, info) => {
     const host = request.headers.get("host");
     if (!isSafeHost(host)) return refuseHost();
     if (host !== null) hideEmptyBody(request);
+    if (bridges !== undefined && request.headers.has("upgrade")) countBridges(request, bridges);
     try {
       return await handler(request, createInfo(request.url, host, info));
     } catch {
@@ -74,21 +82,28 @@ function createInfo(url: string, host: string | null, info: DenoInfo): RequestIn
 
 /**
  * Deno can let requests finish, or cut everything off, but not the one after the other: connections
- * that are left when the grace is over end with the process.
+ * that are left when the grace is over end with the process. WebSockets it does not count.
  */
-function createClose(server: DenoServer, cutOff: AbortController): Listener["close"] {
+function createClose(
+  server: DenoServer,
+  cutOff: AbortController,
+  bridges: BridgeSet,
+): Listener["close"] {
   let stopWaiting: (() => void) | undefined;
   return async (graceMs) => {
     if (graceMs === 0) {
+      stopWaiting?.();
+      await bridges.stop();
       if (stopWaiting === undefined) cutOff.abort();
-      else stopWaiting();
       return;
     }
     const late = new Promise<void>((resolve) => {
       stopWaiting = resolve;
     });
     const timer = setTimeout(() => stopWaiting?.(), graceMs);
-    await Promise.race([server.shutdown(), late]).finally(() => clearTimeout(timer));
+    const ended = Promise.all([server.shutdown(), bridges.ended()]);
+    await Promise.race([ended, late]).finally(() => clearTimeout(timer));
+    await bridges.stop();
   };
 }
 

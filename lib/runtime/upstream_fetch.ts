@@ -12,10 +12,13 @@ import type {
   UpstreamRequest,
 } from "../ports.ts";
 import { createAbortFailure } from "../upstream_failures.ts";
+import { createAddressGuards } from "./_address_guard.ts";
 import { denoNamespace } from "./_deno.ts";
 import { REPEATABLE_METHODS } from "./_methods.ts";
 import { processEnv } from "./env.ts";
 import { openHttpUpstream } from "./upstream_http.ts";
+import { createBunTunnel } from "./websocket_bun.ts";
+import { createDenoTunnel } from "./websocket_deno.ts";
 
 /** Connections that Deno keeps per upstream; its default of one a host costs a third of the speed. */
 const MAX_IDLE_PER_HOST = 256;
@@ -47,6 +50,7 @@ export function openDenoUpstream(
   });
   return {
     upstream: (request) => isHardForDeno(request) ? fallback.upstream(request) : upstream(request),
+    tunnel: createDenoTunnel(createAddressGuards(options)),
     async close(): Promise<void> {
       client.close();
       await fallback.close();
@@ -75,6 +79,7 @@ export function openBunUpstream(
     // Bun's `fetch` holds up to 80 MiB of a chunked body; its `node:http` a third of that.
     upstream: (request) =>
       isChunked(request) || isGuarded(request) ? fallback.upstream(request) : limited(request),
+    tunnel: createBunTunnel(createAddressGuards(options)),
     close: () => fallback.close(),
   };
 }

@@ -1,0 +1,142 @@
+/**
+ * WebSockets on Bun: the client's side is `server.upgrade`, which answers pings itself and hands over
+ * whole messages.
+ *
+ * @module
+ */
+
+import { PassthroughError } from "../errors.ts";
+import { MAX_GATHERED_MESSAGE_BYTES } from "../limits.ts";
+import type { ResponseParts, Tunnel } from "../ports.ts";
+import type { AddressGuards } from "./_address_guard.ts";
+import type { BridgeSet } from "./_bridge_set.ts";
+import type { BunServer, BunWebSocket, BunWebSocketEvents, BunWebSocketHandlers } from "./_bun.ts";
+import type { ClientLeg, WebSocketBridge } from "./_websocket_bridge.ts";
+import { createBridgeTunnel } from "./_websocket_tunnel.ts";
+
+/** Who can upgrade a request. */
+export interface BunUpgradeInfo {
+  /** The server it came to. */
+  readonly server: BunServer;
+  /** Where its WebSocket is counted, if the server is ours. */
+  readonly bridges?: BridgeSet | undefined;
+}
+
+const SUBPROTOCOL = "sec-websocket-protocol";
+const infos = new WeakMap<Request, BunUpgradeInfo>();
+
+/** What `Bun.serve` needs besides `fetch` for its WebSockets. */
+export const bunWebSocketHandlers: BunWebSocketHandlers = {
+  // The bridge has an idle limit of its own, and sends no pings of its own.
+  idleTimeout: 0,
+  sendPings: false,
+  maxPayloadLength: MAX_GATHERED_MESSAGE_BYTES,
+  // Never in force: the upstream is not read while a client lags behind.
+  backpressureLimit: 2 ** 31 - 1,
+  closeOnBackpressureLimit: false,
+  perMessageDeflate: false,
+  open: (socket) => socket.data.opened(socket),
+  message: ({ data: events }, data) => events.received(data),
+  drain: ({ data: events }) => events.progressed(),
+  ping: ({ data: events }) => events.progressed(),
+  close: ({ data: events }, code, reason) => events.closed(code, reason),
+};
+
+/** Makes the tunnel for requests that {@link allowUpgrade} was told of. */
+export function createBunTunnel(guardFor: AddressGuards): Tunnel {
+  return createBridgeTunnel(guardFor, (incoming) => {
+    const info = infos.get(incoming);
+    if (info === undefined) {
+      throw new PassthroughError(
+        "ERR_BAD_REQUEST",
+        "Cannot open the WebSocket: the request came over no connection that can be upgraded",
+        { reason: "upgrade_not_supported" },
+      );
+    }
+    return {
+      bridges: info.bridges,
+      upgrade: (bridge, parts) => upgrade(info.server, incoming, bridge, parts),
+    };
+  });
+}
+
+/** Remembers which server can upgrade a request. */
+export function allowUpgrade(request: Request, info: BunUpgradeInfo): void {
+  infos.set(request, info);
+}
+
+function upgrade(
+  server: BunServer,
+  incoming: Request,
+  bridge: WebSocketBridge,
+  { headers }: ResponseParts,
+): Response | undefined {
+  // Without the field Bun would choose the client's first subprotocol; an empty one it does not send.
+  const hasChosen = headers.some(([name]) => name === SUBPROTOCOL);
+  const isUpgraded = server.upgrade(incoming, {
+    headers: [
+      ...headers,
+      ...(hasChosen ? [] : [[SUBPROTOCOL, ""] as const]),
+    ],
+    data: new BunLeg(bridge),
+  });
+  // Bun has answered by now; this one stands for it.
+  return isUpgraded ? new Response(null, { status: 101 }) : undefined;
+}
+
+class BunLeg implements ClientLeg, BunWebSocketEvents {
+  readonly #bridge: WebSocketBridge;
+  #socket: BunWebSocket | undefined;
+
+  constructor(bridge: WebSocketBridge) {
+    this.#bridge = bridge;
+  }
+
+  opened(socket: BunWebSocket): void {
+    this.#socket = socket;
+    this.#bridge.open(this);
+  }
+
+  received(data: string | Uint8Array): void {
+    this.#bridge.receive(data);
+  }
+
+  progressed(): void {
+    this.#bridge.progress();
+  }
+
+  closed(code: number, reason: string): void {
+    this.#bridge.closed(code, reason);
+  }
+
+  send(data: string | Uint8Array): boolean {
+    const socket = this.#socket;
+    // Closed: its end is on its way. 0 stands for a lost message, and for the length of an empty one.
+    if (socket?.readyState !== WebSocket.OPEN || data.length === 0) {
+      socket?.send(data);
+      return true;
+    }
+    return socket.send(data) !== 0;
+  }
+
+  waiting(): number {
+    return this.#socket?.getBufferedAmount() ?? 0;
+  }
+
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket?.resume();
+    this.#socket?.close(code, reason);
+  }
+
+  terminate(): void {
+    this.#socket?.terminate();
+  }
+}
