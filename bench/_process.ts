@@ -21,6 +21,8 @@ export interface Usage {
   readonly cpuMicroseconds: number;
   /** Largest resident size they had at once, at most, in MiB. */
   readonly peakMiB: number;
+  /** Resident size now, in MiB. */
+  readonly residentMiB: number;
 }
 
 /** Starts a program with its standard error readable. */
@@ -64,6 +66,7 @@ export function readUsage(pid: number): Usage | undefined {
   if (process.platform !== "linux") return undefined;
   let ticks = 0;
   let peakKiB = 0;
+  let residentKiB = 0;
   for (const one of [pid, ...childrenOf(pid)]) {
     const stat = readFileSync(`/proc/${one}/stat`, "latin1");
     // The name before the last parenthesis may hold anything; times are fields 14 and 15.
@@ -71,8 +74,13 @@ export function readUsage(pid: number): Usage | undefined {
     ticks += Number(fields[11]) + Number(fields[12]);
     const status = readFileSync(`/proc/${one}/status`, "latin1");
     peakKiB += Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0);
+    residentKiB += Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0);
   }
-  return { cpuMicroseconds: (ticks / TICKS_PER_SECOND) * 1e6, peakMiB: peakKiB / 1024 };
+  return {
+    cpuMicroseconds: (ticks / TICKS_PER_SECOND) * 1e6,
+    peakMiB: peakKiB / 1024,
+    residentMiB: residentKiB / 1024,
+  };
 }
 
 function childrenOf(pid: number): readonly number[] {

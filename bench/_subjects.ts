@@ -30,6 +30,8 @@ export interface Setup {
 
 /** A server under load. */
 export interface Subject {
+  /** For the command line. */
+  readonly key: string;
   /** For the table. */
   readonly name: string;
   /** True for our proxy: it checks what the others do not. */
@@ -69,6 +71,7 @@ function nginxSubject({ folder, upstreamPort }: Setup): readonly Subject[] {
   const nginx = findNginx();
   if (nginx === undefined) return [];
   return [{
+    key: "nginx",
     name: "nginx proxy_pass",
     isOurs: false,
     async start() {
@@ -96,23 +99,26 @@ function nginxSubject({ folder, upstreamPort }: Setup): readonly Subject[] {
 }
 
 function ourSubjects(setup: Setup): readonly Subject[] {
-  const runtimes: readonly (readonly [name: string, command: readonly string[] | undefined])[] = [
-    [`Node ${process.versions.node.split(".")[0]}`, [process.execPath, "dist/ati.cjs"]],
-    ["Node 26", inFront(fetched("node"), ["dist/ati.cjs"])],
-    ["Bun", inFront(fetched("bun"), ["cli.ts"])],
-    ["Deno", inFront(fetched("deno"), ["run", "-A", "--no-check", "cli.ts"])],
-  ];
-  const seen = new Set<string>();
-  return runtimes.flatMap(([name, command]) => {
-    if (command === undefined || seen.has(name)) return [];
-    seen.add(name);
+  const here = process.versions.node.split(".")[0];
+  const runtimes: readonly (readonly [key: string, name: string, command: Command | undefined])[] =
+    [
+      ["node", `Node ${here}`, [process.execPath, "dist/ati.cjs"]],
+      ["node26", "Node 26", inFront(fetched("node"), ["dist/ati.cjs"])],
+      ["bun", "Bun", inFront(fetched("bun"), ["cli.ts"])],
+      ["deno", "Deno", inFront(fetched("deno"), ["run", "-A", "--no-check", "cli.ts"])],
+    ];
+  return runtimes.flatMap(([key, name, command]) => {
+    if (command === undefined || (key === "node26" && here === "26")) return [];
     return [{
+      key,
       name: `ati proxy, ${name}`,
       isOurs: true,
       start: (mode) => start(command, mode, setup),
     }];
   });
 }
+
+type Command = readonly string[];
 
 // `npm test` has fetched them; otherwise those on the path have their turn.
 function fetched(name: string): string | undefined {

@@ -1,12 +1,8 @@
 /** The proxy as a whole, beside the upstream alone and nginx: a table made in one run. @module */
 
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { issueToken } from "../lib/jwt/issue.ts";
-import { generateEs256KeyPair } from "../lib/jwt/generate.ts";
-import { importSigningKey } from "../lib/jwt/keys.ts";
 import { parseSigningSecret } from "../lib/signature/secret.ts";
 import { signSandboxRequest } from "../lib/signature/sign.ts";
 import { download, freePort } from "./_download.ts";
@@ -15,6 +11,7 @@ import { putLoad } from "./_load.ts";
 import type { LoadRequest } from "./_load.ts";
 import { median } from "./_measure.ts";
 import { readUsage, stopProcess } from "./_process.ts";
+import { createSetup } from "./_setup.ts";
 import { findSubjects, untilListening } from "./_subjects.ts";
 import type { Setup, Subject } from "./_subjects.ts";
 import { LARGE_BYTES, startUpstream } from "./_upstream.ts";
@@ -49,8 +46,8 @@ interface Figures {
 
 /** Measures everything and returns the tables, ready to print. */
 export async function measureProxy(say: (line: string) => void): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "atikit-bench-"));
-  const setup = await prepare(folder);
+  const setup = await createSetup(await freePort());
+  const { folder } = setup;
   const upstream = startUpstream(join(folder, "upstream"), setup.upstreamPort);
   upstream.stderr?.resume();
   try {
@@ -67,18 +64,6 @@ export async function measureProxy(say: (line: string) => void): Promise<string>
     await stopProcess(upstream);
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function prepare(folder: string): Promise<Setup> {
-  const pair = await generateEs256KeyPair();
-  const publicKeyFile = join(folder, "public.pem");
-  writeFileSync(publicKeyFile, pair.publicPem);
-  const signingSecret = "00112233445566778899aabbccddeeff".repeat(2);
-  const token = await issueToken(
-    { sub: "bench", scope: "passthrough:token", ttlSeconds: 3600 },
-    await importSigningKey(pair.privatePem),
-  );
-  return { folder, upstreamPort: await freePort(), signingSecret, publicKeyFile, token };
 }
 
 async function createCases(setup: Setup): Promise<readonly Case[]> {
