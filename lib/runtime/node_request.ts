@@ -69,7 +69,8 @@ class NodeRequest {
   }
 
   get headers(): Headers {
-    return this.#headers ??= createHeaders(this[EXCHANGE].incoming.rawHeaders);
+    const { incoming, upgrade } = this[EXCHANGE];
+    return this.#headers ??= createHeaders(incoming.rawHeaders, upgrade !== undefined);
   }
 
   get signal(): AbortSignal {
@@ -182,10 +183,13 @@ function originForm(target: string): string {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-function createHeaders(raw: readonly string[]): Headers {
+// RFC 9110 §7.8: an Upgrade may be ignored. Where this connection cannot be upgraded it is not shown.
+function createHeaders(raw: readonly string[], canUpgrade: boolean): Headers {
   const headers = new Headers();
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    headers.append(raw[index] as string, raw[index + 1] as string);
+    const name = raw[index] as string;
+    if (!canUpgrade && name.length === 7 && name.toLowerCase() === "upgrade") continue;
+    headers.append(name, raw[index + 1] as string);
   }
   return headers;
 }
