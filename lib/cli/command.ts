@@ -19,7 +19,7 @@ export interface ArgumentSpec {
   readonly completes?: Completes;
 }
 
-/** One command: a leaf with `run`, or a group with `commands`. */
+/** One command: a leaf with `run`, a group with `commands`, or one that runs and has others below. */
 export interface CommandSpec {
   /** The word typed. */
   readonly name: string;

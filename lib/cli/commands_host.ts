@@ -4,52 +4,70 @@ import type { CommandSpec } from "./command.ts";
 import type { OptionSpec } from "./options.ts";
 import { ATI_DIR } from "./shared_options.ts";
 
+const PROXY_OPTIONS: readonly OptionSpec[] = [
+  { flags: "--port <port>", summary: "TCP port; 0 picks a free one", fallback: "8090" },
+  { flags: "--bind <address>", summary: "IP address to listen on", fallback: "127.0.0.1" },
+  ATI_DIR,
+  { flags: "--env-keys", summary: "Credentials from ATI_KEY_* variables instead of files" },
+  { flags: "--migrate", summary: "Apply database migrations first", hidden: true },
+  { flags: "--enable-passthrough", summary: 'Serve manifests with handler = "passthrough"' },
+  {
+    flags: "--sig-verify-mode <mode>",
+    summary: "What to do about request signatures",
+    choices: ["log", "warn", "enforce"],
+    fallback: "log",
+  },
+  {
+    flags: "--sig-drift-seconds <seconds>",
+    summary: "Clock drift a signature may have",
+    fallback: "60",
+  },
+  {
+    flags: "--sig-min-version <version>",
+    summary: "Oldest signature version that is valid; 2 cannot be replayed",
+    choices: ["1", "2"],
+    fallback: "1",
+  },
+  {
+    flags: "--sig-exempt-paths <globs>",
+    summary: "Paths without signature, separated by commas; replaces the built-in list",
+  },
+  { flags: "--watch", summary: "Reload when manifests, keyring or key files change" },
+  {
+    flags: "--log-level <level>",
+    summary: "Lowest level that is logged",
+    choices: ["debug", "info", "warn", "error"],
+    fallback: "info",
+  },
+];
+
 /** `ati proxy`. */
 export const PROXY: CommandSpec = {
   name: "proxy",
   summary: "Start the proxy server",
   description: "Start the proxy server: it checks session tokens and signatures, and forwards " +
     "requests with the credentials that sandboxes never see.",
-  options: [
-    { flags: "--port <port>", summary: "TCP port; 0 picks a free one", fallback: "8090" },
-    { flags: "--bind <address>", summary: "IP address to listen on", fallback: "127.0.0.1" },
-    ATI_DIR,
-    { flags: "--env-keys", summary: "Credentials from ATI_KEY_* variables instead of files" },
-    { flags: "--migrate", summary: "Apply database migrations first", hidden: true },
-    { flags: "--enable-passthrough", summary: 'Serve manifests with handler = "passthrough"' },
-    {
-      flags: "--sig-verify-mode <mode>",
-      summary: "What to do about request signatures",
-      choices: ["log", "warn", "enforce"],
-      fallback: "log",
-    },
-    {
-      flags: "--sig-drift-seconds <seconds>",
-      summary: "Clock drift a signature may have",
-      fallback: "60",
-    },
-    {
-      flags: "--sig-min-version <version>",
-      summary: "Oldest signature version that is valid; 2 cannot be replayed",
-      choices: ["1", "2"],
-      fallback: "1",
-    },
-    {
-      flags: "--sig-exempt-paths <globs>",
-      summary: "Paths without signature, separated by commas; replaces the built-in list",
-    },
-    { flags: "--watch", summary: "Reload when manifests, keyring or key files change" },
-    {
-      flags: "--log-level <level>",
-      summary: "Lowest level that is logged",
-      choices: ["debug", "info", "warn", "error"],
-      fallback: "info",
-    },
-  ],
+  options: PROXY_OPTIONS,
   examples: [
     "ati proxy",
     "ati proxy --enable-passthrough --sig-verify-mode enforce",
     "ati proxy --env-keys --bind 0.0.0.0 --port 8080",
+  ],
+  commands: [
+    {
+      name: "check",
+      summary: "Show what would be served, or all that a start would refuse; nothing is started",
+      options: [
+        ...PROXY_OPTIONS,
+        { flags: "--strict", summary: "Warnings are failures too" },
+      ],
+      examples: [
+        "ati proxy check --enable-passthrough",
+        "ati proxy check --strict && systemctl reload ati",
+        "ati proxy check --json | jq .routes",
+      ],
+      run: async (context) => (await import("./proxy_check.ts")).runProxyCheck(context),
+    },
   ],
   run: async (context) => (await import("./proxy.ts")).runProxy(context),
 };

@@ -18,6 +18,21 @@ export function printable(text: string): string {
   return text.replace(CONTROL_REGEXP, escapeUnit);
 }
 
+/** Breaks text at its blanks into lines of at most `width` characters; longer words stay whole. */
+export function wrapText(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
 /** JSON with members in alphabetical order. What JSON leaves bare and a terminal obeys is escaped. */
 export function formatJson(value: unknown, indent: number = 2): string {
   const text = JSON.stringify(sortKeys(value), null, indent) ?? "null";

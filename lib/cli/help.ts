@@ -1,6 +1,7 @@
 /** Help pages, drawn from the table of commands. @module */
 
 import type { CommandSpec } from "./command.ts";
+import { wrapText } from "./format.ts";
 import { longFlag, type OptionSpec } from "./options.ts";
 import type { Style } from "./style.ts";
 
@@ -36,7 +37,7 @@ export function renderHelp(path: readonly CommandSpec[], look: HelpLook): string
   const description = command.description ?? `${command.summary.replace(/\.$/, "")}.`;
   const sections = [
     [`${style.bold("Usage:")} ${formatUsage(path)}`],
-    wrap(description, width),
+    wrapText(description, width),
     formatItems("Commands:", (command.commands ?? []).map(toCommandItem), { style, width }),
     formatItems("Arguments:", (command.arguments ?? []).map(toArgumentItem), { style, width }),
     formatItems("Options:", options.filter(isVisible).map(toOptionItem), { style, width }),
@@ -51,9 +52,12 @@ export function renderHelp(path: readonly CommandSpec[], look: HelpLook): string
 /** How a command is called: `ati token issue [options]`. */
 export function formatUsage(path: readonly CommandSpec[]): string {
   const command = path.at(-1);
+  const ownWords = ["[options]", ...(command?.arguments ?? []).map((argument) => argument.usage)];
   const rest = command?.commands === undefined
-    ? ["[options]", ...(command?.arguments ?? []).map((argument) => argument.usage)]
-    : ["<command>"];
+    ? ownWords
+    : command.run === undefined
+    ? ["<command>"]
+    : ["[command]", ...ownWords];
   return [...path.map(({ name }) => name), ...rest].join(" ");
 }
 
@@ -72,7 +76,7 @@ function formatItems(title: string, items: readonly Item[], { style, width }: La
   const termWidth = Math.max(...items.map(({ term }) => term.length));
   const indent = termWidth + 4;
   const lines = items.flatMap(({ term, text }) => {
-    const [first = "", ...more] = wrap(text, Math.max(width - indent, MIN_TEXT_WIDTH));
+    const [first = "", ...more] = wrapText(text, Math.max(width - indent, MIN_TEXT_WIDTH));
     const head = `  ${style.cyan(term)}${" ".repeat(termWidth - term.length)}  ${first}`;
     return [head, ...more.map((line) => " ".repeat(indent) + line)];
   });
@@ -81,7 +85,7 @@ function formatItems(title: string, items: readonly Item[], { style, width }: La
 
 function formatGlobals(globals: readonly OptionSpec[], width: number): string[] {
   const flags = globals.filter(isVisible).map(longFlag).join(", ");
-  return wrap(`Also, as everywhere: ${flags} (see \`ati --help\`).`, width);
+  return wrapText(`Also, as everywhere: ${flags} (see \`ati --help\`).`, width);
 }
 
 function formatExamples(examples: readonly string[], style: Style): string[] {
@@ -112,18 +116,4 @@ function toOptionItem(option: OptionSpec): Item {
 
 function isVisible(option: OptionSpec): boolean {
   return option.hidden !== true;
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
 }

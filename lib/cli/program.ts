@@ -86,16 +86,27 @@ function interpretHelp(words: readonly string[]): Intent {
   return { kind: "help", path, asked: true };
 }
 
-function interpretStop({ path, error }: NonNullable<Outcome["stop"]>): Intent {
+function interpretStop({ command, path, error }: NonNullable<Outcome["stop"]>): Intent {
   switch (error.code) {
     case "commander.version":
       return { kind: "version" };
     case "commander.helpDisplayed":
     case "commander.help":
       return { kind: "help", path, asked: error.exitCode === 0 };
+    case "commander.excessArguments":
+      return { kind: "mistake", path, error: explainExcess(command.args, path) };
     default:
       return { kind: "mistake", path, error: explain(error, path) };
   }
+}
+
+// A command that runs and has others below it takes a mistyped one for an argument.
+function explainExcess([word = ""]: readonly string[], path: CommandPath): AtiError {
+  const isGroup = path.at(-1)?.commands !== undefined;
+  const message = isGroup && NAME_REGEXP.test(word)
+    ? `Unknown command "${word}"`
+    : "Too many arguments";
+  return usageError(message, `see \`${nameOf(path)} --help\``);
 }
 
 function explain(error: CommanderError, path: CommandPath): AtiError {
@@ -119,8 +130,6 @@ function explain(error: CommanderError, path: CommandPath): AtiError {
       return missingError(`Missing argument <${quoted}>`, hint);
     case "commander.optionMissingArgument":
       return missingError(`Missing value of ${quoted}`, hint);
-    case "commander.excessArguments":
-      return usageError("Too many arguments", hint);
     default:
       return usageError("Cannot read the command line", hint);
   }
@@ -163,11 +172,13 @@ function buildCommand(path: CommandPath, outcome: Outcome): Command {
   for (const child of spec.commands ?? []) {
     command.addCommand(buildCommand([...path, child], outcome));
   }
-  if (spec.commands === undefined) {
+  if (spec.commands === undefined || spec.run !== undefined) {
     command.action(() => {
       outcome.chosen = { command, path };
     });
   }
+  // Groups have one by themselves, but not those that run too.
+  if (spec.commands !== undefined && path.length > 1) command.helpCommand(true);
   return command;
 }
 
