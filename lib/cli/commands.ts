@@ -6,6 +6,7 @@
 
 import type { CommandSpec } from "./command.ts";
 import { DEV, EDGE, KEYRING, MANIFEST, PROXY } from "./commands_host.ts";
+import { SIGN } from "./commands_sign.ts";
 import { AUTH, TOKEN } from "./commands_token.ts";
 import { ATI_DIR, GLOBAL_OPTIONS } from "./shared_options.ts";
 
@@ -100,6 +101,7 @@ const COMMANDS: readonly CommandSpec[] = [
   KEY,
   TOKEN,
   AUTH,
+  SIGN,
   PROXY,
   MANIFEST,
   KEYRING,

@@ -95,7 +95,7 @@ export async function readToken({ runtime, ...context }: CommandContext): Promis
   );
 }
 
-// What `echo secret |` and editors add; anything else belongs to the value.
-function trimLineBreak(text: string): string {
+/** The text without one trailing line break: what `echo secret |` and editors add. */
+export function trimLineBreak(text: string): string {
   return text.replace(/\r?\n$/, "");
 }
