@@ -182,12 +182,10 @@ function indent(
   { columns }: ReportLook,
 ): string[] {
   const width = Math.min(columns, MAX_WIDTH);
-  // Colours take no room on the screen.
+  // Colours take no room on the screen. The first line begins behind the head, the others where they
+  // hang: what the head is longer is made part of the first word.
   const lead = head.replace(COLOR_REGEXP, "").length;
-  // The first line begins behind the head, the others where they hang.
-  const [first = "", ...rest] = wrapText(
-    `${"x".repeat(lead - hang)}${printable(text)}`,
-    width - hang,
-  );
-  return [head + first.slice(lead - hang), ...rest.map((line) => " ".repeat(hang) + line)];
+  const excess = Math.max(lead - hang, 0);
+  const [first = "", ...rest] = wrapText("x".repeat(excess) + printable(text), width - hang);
+  return [head + first.slice(excess), ...rest.map((line) => " ".repeat(hang) + line)];
 }

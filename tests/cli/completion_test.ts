@@ -24,6 +24,9 @@ test("completion bash offers the commands", async () => {
   assert.deepEqual(await complete(["ati", "token", "i"]), ["issue", "inspect"]);
   assert.deepEqual(await complete(["ati", "--json", "edge", "r"]), ["rotate-keyring"]);
   assert.deepEqual(await complete(["ati", "help", "tok"]), ["token"]);
+  assert.deepEqual(await complete(["ati", "proxy", "c"]), ["check"]);
+  assert.deepEqual(await complete(["ati", "proxy", "check", "--str"]), ["--strict"]);
+  assert.deepEqual(await complete(["ati", "proxy", "--wa"]), ["--watch"]);
 });
 
 test("completion bash offers options, values, and nothing where it knows nothing", async () => {

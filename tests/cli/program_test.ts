@@ -45,6 +45,29 @@ test("main() says `proxy server` on the page of the proxy", async () => {
   assert.match((await runFake(["proxy", "--help"])).stdout, /proxy server/);
 });
 
+test("main() runs `proxy` with its flags, and the command below it by its name", async () => {
+  const flags = ["--port", "1", "--watch"];
+  for (const args of [["proxy", ...flags], ["proxy", ...flags, "check"]]) {
+    const line = parseCommandLine(args);
+    assert.ok(line.kind === "run");
+    assert.equal(line.path.at(-1)?.name, args.at(-1) === "check" ? "check" : "proxy");
+    assert.deepEqual([line.options.text("port"), line.options.has("watch")], ["1", true]);
+  }
+  const { stdout } = await runFake(["proxy", "--help"]);
+  assert.match(stdout, /^Usage: ati proxy \[command\] \[options\]\n/);
+  assert.match(stdout, /\nCommands:\n {2}check {2}/);
+  for (const args of [["proxy", "help", "check"], ["help", "proxy", "check"]]) {
+    assert.match((await runFake(args)).stdout, /^Usage: ati proxy check \[options\]\n/);
+  }
+  const mistyped = errorOf(await runFake(["proxy", "chekc"]));
+  assert.deepEqual([mistyped["message"], mistyped["hint"]], [
+    'Unknown command "chekc"',
+    "see `ati proxy --help`",
+  ]);
+  const more = errorOf(await runFake(["proxy", "check", "more"]));
+  assert.equal(more["message"], "Too many arguments");
+});
+
 test("main() wraps help at the width of the terminal and hides hidden options", async () => {
   const { stdout } = await runFake(["token", "issue", "--help"], { ...TERMINAL, columns: 60 });
   // deno-lint-ignore no-control-regex
@@ -107,6 +130,9 @@ test("main() never repeats a value from a command line it cannot read", async ()
     ["key", "set", "name", canary, "extra"],
     ["--output", canary, "key", "list"],
     ["proxy", "--sig-verify-mode", canary],
+    ["proxy", canary],
+    ["proxy", "check", canary],
+    ["proxy", "check", "--port", canary],
     ["token", "keygen", canary],
     ["token", "issue", "--sub", "a", "--scope", "b", "--secret", canary],
     ["token", "issue", "--sub", "a", "--scope", "b", "--ttl", canary],
