@@ -4,6 +4,14 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { MAX_EARLY_BYTES, REFUSED_BODY_DRAIN_MS } from "../limits.ts";
 
+/** What goes on over a connection that was upgraded. */
+export interface UpgradeRelay {
+  /** Closes it in order. */
+  stop(): void;
+  /** Resolves when it is over, its record included. */
+  readonly ended: Promise<void>;
+}
+
 /**
  * Holds such a connection until it is decided on. It is read meanwhile, because a client that goes
  * away is seen by readers only.
@@ -11,8 +19,8 @@ import { MAX_EARLY_BYTES, REFUSED_BODY_DRAIN_MS } from "../limits.ts";
 export class UpgradeSocket {
   /** The connection. */
   readonly socket: Socket;
-  /** Set by whoever took it: closes it in order. */
-  onStop: (() => void) | undefined;
+  /** Set by whoever took it. */
+  relay: UpgradeRelay | undefined;
   #early: Buffer[];
   #earlyBytes: number;
   readonly #onData = (chunk: Buffer): void => {
@@ -52,7 +60,7 @@ export class UpgradeSocket {
 
   /** Closes it now, in order where somebody took it. */
   stop(): void {
-    if (this.onStop === undefined) this.socket.destroy();
-    else this.onStop();
+    if (this.relay === undefined) this.socket.destroy();
+    else this.relay.stop();
   }
 }

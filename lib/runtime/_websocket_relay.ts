@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import type { ErrorCode } from "../errors.ts";
 import { WEBSOCKET_CLOSE_MS } from "../limits.ts";
 import type { StreamEnd } from "../ports.ts";
+import type { UpgradeRelay } from "./_upgrade_socket.ts";
 import { encodeClose } from "./_websocket_frames.ts";
 import { FrameScanner } from "./_websocket_scanner.ts";
 import type { FrameFailure } from "./_websocket_scanner.ts";
@@ -53,7 +54,8 @@ interface Goodbye {
  * between two frames; a side in the middle of a frame is cut off. After a close frame, whoever sent it,
  * both have 5 s.
  */
-export class WebSocketRelay {
+export class WebSocketRelay implements UpgradeRelay {
+  readonly ended: Promise<void>;
   readonly #client: Side;
   readonly #upstream: Side;
   readonly #onClose: RelayOptions["onClose"];
@@ -62,6 +64,7 @@ export class WebSocketRelay {
   #goodbye: Goodbye | undefined;
   #closeCode: number | undefined;
   #error: ErrorCode | undefined;
+  #markEnded: () => void = () => {};
 
   constructor(options: RelayOptions) {
     const { maxMessageBytes, allowsCompression, idleMs } = options;
@@ -71,6 +74,7 @@ export class WebSocketRelay {
     this.#client = createSide("client", options.client, client);
     this.#upstream = createSide("upstream", options.upstream, upstream);
     this.#onClose = options.onClose;
+    this.ended = new Promise((resolve) => this.#markEnded = resolve);
     this.#idleTimer = idleMs > 0 ? setTimeout(() => this.#expire(), idleMs) : undefined;
     this.#listen(this.#client, this.#upstream, options.clientHead);
     this.#listen(this.#upstream, this.#client, options.upstreamHead);
@@ -205,6 +209,7 @@ export class WebSocketRelay {
       error: this.#error,
       closeCode: this.#closeCode,
     });
+    this.#markEnded();
   }
 }
 

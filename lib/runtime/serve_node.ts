@@ -67,7 +67,10 @@ export async function listenOnNode(
     if (!asksForWebSocket(incoming)) return serveOrdinary(server, incoming, socket, head);
     const upgrade = new UpgradeSocket(socket as Socket, head);
     upgrades.add(upgrade);
-    socket.once("close", () => upgrades.delete(upgrade));
+    socket.once("close", async () => {
+      await upgrade.relay?.ended;
+      upgrades.delete(upgrade);
+    });
     void serveUpgrade(handler, incoming, upgrade);
   });
 
@@ -86,6 +89,7 @@ export async function listenOnNode(
         for (const upgrade of upgrades) upgrade.stop();
       }, graceMs);
       await closed.finally(() => clearTimeout(timer));
+      await Promise.all([...upgrades].map(({ relay }) => relay?.ended));
     },
   };
 }

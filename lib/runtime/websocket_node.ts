@@ -65,7 +65,7 @@ function createTunnelAnswer(
     sendTo(outgoing: ServerResponse, parts: ResponseParts): void {
       outgoing.detachSocket(upgrade.socket);
       upgrade.socket.write(formatSwitch(request, parts), "latin1");
-      const relay = new WebSocketRelay({
+      upgrade.relay = new WebSocketRelay({
         client: upgrade.socket,
         clientHead: upgrade.take(),
         upstream,
@@ -75,7 +75,6 @@ function createTunnelAnswer(
         maxMessageBytes: request.maxMessageBytes,
         onClose: parts.onClose,
       });
-      upgrade.onStop = () => relay.stop();
     },
     openStream(): never {
       upstream.destroy();
