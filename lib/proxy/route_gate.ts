@@ -42,6 +42,14 @@ type KnownPath = Exclude<PathVerdict, { code: "ERR_PATH_INVALID" }>;
 
 const TOKEN_HEADER = "x-ati-token";
 const UNTOKENED: Identity = { authenticatedBy: "none" };
+// What frameworks take in place of the method or the path of the request line.
+const OVERRIDES: ReadonlySet<string> = new Set([
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+  "x-original-url",
+  "x-rewrite-url",
+]);
 const TOKEN_DETAIL = "unauthorized: this route needs a session token in Authorization, or in " +
   "X-Ati-Token where the client's own Authorization goes upstream";
 const NEITHER: Refusal = {
@@ -67,7 +75,8 @@ export function needsSignature({ auth }: Route): boolean {
  * (both 403). So nobody learns a deny rule without a token. The method itself is for `forward`.
  *
  * With `auth = "any"` a valid signature is enough; an exempt path has none, since nobody looked at it.
- * The signature that `signature` and `signature+jwt` ask for is the signature gate's to judge.
+ * The signature that `signature` and `signature+jwt` ask for is the signature gate's to judge. A
+ * request whose header fields name another method or path needs the scope of the whole route.
  *
  * @param facts Route, target, request and the signature gate's finding.
  * @param verifier Verifies session tokens; without one no token is valid.
@@ -123,19 +132,33 @@ function explain(refusal: Refusal): Refusal {
 
 function refuseAccess(
   claims: JwtClaims | undefined,
-  { route: { scope }, request }: RouteFacts,
+  { route: { scope }, request: { method, headers } }: RouteFacts,
   path: KnownPath,
 ): Refusal | undefined {
   if (!path.allowed) return { code: path.code, reason: path.reason };
-  // As `forward` sends it.
-  const access = { scope, method: request.method.toUpperCase(), path: path.path };
-  if (checkPassthroughScope(access, readScopes(claims))) return undefined;
+  const granted = readScopes(claims);
+  const everything = { scope, method: "*", path: "/*" };
+  if (checkPassthroughScope(everything, granted)) return undefined;
+  // The method as `forward` sends it.
+  const access = isOverridden(headers)
+    ? everything
+    : { scope, method: method.toUpperCase(), path: path.path };
+  if (checkPassthroughScope(access, granted)) return undefined;
   return {
     code: "ERR_SCOPE_DENIED",
     reason: "insufficient_scope",
     detail: `forbidden: this route needs scope "${scope}"`,
     scope: formatPassthroughScope(access),
   };
+}
+
+/** True where an upstream might act on another method or path than the one a scope was compared with. */
+function isOverridden(headers: Headers): boolean {
+  for (const name of headers.keys()) {
+    // CGI-style servers read `_` as `-`.
+    if (name.startsWith("x") && OVERRIDES.has(name.replaceAll("_", "-"))) return true;
+  }
+  return false;
 }
 
 function readScopes(claims: JwtClaims | undefined): readonly string[] {

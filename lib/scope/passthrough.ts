@@ -16,9 +16,12 @@ import { checkScope, matchesWildcard } from "./match.ts";
 export interface PassthroughAccess {
   /** The scope the route asks for, for example `passthrough:github`. */
   readonly scope: string;
-  /** The method as it is sent upstream, in upper case. */
+  /** The method as it is sent upstream, in upper case; `*` asks for every method. */
   readonly method: string;
-  /** The path as it is sent upstream, relative to the route's `base_url`: canonical, not decoded. */
+  /**
+   * The path as it is sent upstream, relative to the route's `base_url`: canonical, not decoded. With a
+   * star at its end it asks for every path that begins so.
+   */
   readonly path: string;
 }
 

@@ -95,6 +95,38 @@ test("a scope sees the path as it is rewritten, whatever the route does to it", 
   }
 });
 
+test("a request that may mean another method or path needs the scope of the whole route", async () => {
+  const gate = await createGate("jwt");
+  for (
+    const name of [
+      "X-HTTP-Method-Override",
+      "X-HTTP-Method",
+      "X-Method-Override",
+      "X-Original-URL",
+      "X-Rewrite-URL",
+      "X_HTTP_Method_Override",
+    ]
+  ) {
+    for (
+      const [scope, status] of [
+        [SCOPE, 403],
+        ["passthrough:chat:*:/v1/*", 403],
+        ["passthrough:chat:GET", 403],
+        ["passthrough:chat", 200],
+        ["passthrough:chat:*", 200],
+        ["passthrough:chat:*:/*", 200],
+      ] as const
+    ) {
+      const headers = { ...await bearer({ scope }), [name]: "/admin" };
+      const response = await gate.send("/chat/v1/x", { headers });
+      assert.equal(response.status, status, `${name} ${scope}`);
+      const challenge = response.headers.get("www-authenticate") ?? "";
+      assert.equal(challenge.includes('scope="passthrough:chat:*:/*"'), status === 403);
+      await response.text();
+    }
+  }
+});
+
 /** What is refused first: path, caller, deny rule, scope, method. */
 test("a caller learns of rules and methods only once it is known", async () => {
   const extra = 'deny_paths = ["/keys"]\nallow_methods = ["GET"]';

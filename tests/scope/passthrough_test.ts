@@ -113,6 +113,17 @@ test("checkPassthroughScope() takes a scope that a manifest made up in the same 
   assert.equal(check("tool:github_search", "GET /", "tool:github:search"), true);
 });
 
+test("checkPassthroughScope() takes `*` and `/*` for every method and path", () => {
+  const whole = ["*", SCOPE, `${SCOPE}:*`, `${SCOPE}:*:/*`, "passthrough:*"];
+  for (const granted of whole) assert.equal(check(granted, "* /*"), true, granted);
+  const parts = [`${SCOPE}:GET`, `${SCOPE}:GET:/*`, `${SCOPE}:*:/v1/*`, `${SCOPE}:*:/`];
+  for (const granted of parts) assert.equal(check(granted, "* /*"), false, granted);
+  assert.equal(
+    formatPassthroughScope({ scope: SCOPE, method: "*", path: "/*" }),
+    `${SCOPE}:*:/*`,
+  );
+});
+
 test("checkPassthroughScope() allows a route without a scope by `*` only", () => {
   for (const granted of [":GET", ":*", ":GET:/v1/*"]) {
     assert.equal(check(granted, "GET /v1/x", ""), false);
