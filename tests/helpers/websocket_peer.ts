@@ -292,7 +292,7 @@ export async function dialPeer(
   const status = Number(head.line.split(" ")[1]);
   return status === 101
     ? { status, head, peer: new WebSocketPeer(socket, true, rest), body: () => Promise.resolve("") }
-    : { status, head, peer: undefined as never, body: () => readRest(socket, rest) };
+    : { status, head, peer: undefined as never, body: () => readRest(socket, head, rest) };
 }
 
 function readHead(socket: Socket): Promise<{ head: PeerHead; rest: Buffer } | undefined> {
@@ -332,17 +332,33 @@ function parseHead(text: string): PeerHead {
   };
 }
 
-function readRest(socket: Socket, rest: Buffer): Promise<string> {
+/** Reads a body to its end, which is the connection's where neither length nor chunks tell. */
+function readRest(socket: Socket, head: PeerHead, rest: Buffer): Promise<string> {
+  const length = head.all("content-length")[0];
+  const isChunked = head.all("transfer-encoding").includes("chunked");
   return new Promise((resolve) => {
-    let text = rest.toString();
+    let text = "";
     const timer = setTimeout(() => socket.destroy(), WAIT_MS);
-    socket.on("data", (chunk: Buffer) => text += chunk.toString());
+    const take = (chunk: Buffer): void => {
+      text += chunk.toString();
+      const isWhole = isChunked ? text.endsWith("0\r\n\r\n") : text.length === Number(length);
+      if (isWhole) socket.destroy();
+    };
+    socket.on("data", take);
     // Ours to end as well: a server that only half-closes waits for it.
     socket.on("end", () => socket.end());
     socket.on("close", () => {
       clearTimeout(timer);
-      resolve(text);
+      resolve(isChunked ? joinChunks(text) : text);
     });
+    take(rest);
     socket.resume();
   });
+}
+
+function joinChunks(text: string): string {
+  const end = text.indexOf("\r\n");
+  const size = parseInt(text.slice(0, end), 16);
+  const start = end + 2;
+  return size > 0 ? text.slice(start, start + size) + joinChunks(text.slice(start + size + 2)) : "";
 }

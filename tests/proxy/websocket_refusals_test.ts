@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { RUNTIME } from "../runtime/_program.ts";
 import { connectRaw, isComplete, statusOf } from "../runtime/_raw.ts";
 import type { PeerDial, PeerHandshake } from "../helpers/websocket_peer.ts";
-import { TEST_OPTIONS, withBench, WS_SECRET } from "./_websocket.ts";
+import { RELAYS_FRAMES, TEST_OPTIONS, withBench, WS_SECRET } from "./_websocket.ts";
 import type { Bench } from "./_websocket.ts";
 
 function never({ socket }: PeerHandshake): void {
@@ -87,7 +88,8 @@ test("nothing is dialled for a handshake that is refused", TEST_OPTIONS, (t) =>
     await t.test("a denied path", async () => {
       const dialled = await dial(never, {}, "/ws/secret/a");
       await assertRefused(dialled, 403, "path_denied");
-      assert.deepEqual(dialled.head.all("connection"), ["close"]);
+      // Elsewhere the connection goes on serving requests.
+      assert.deepEqual(dialled.head.all("connection"), RELAYS_FRAMES ? ["close"] : []);
     });
     await t.test("an ambiguous path", async () => {
       await assertRefused(await dial(never, {}, "/ws/a%2fb"), 400, "invalid_path");
@@ -164,27 +166,44 @@ test(
   TEST_OPTIONS,
   (t) =>
     withBench({}, async (bench) => {
-      const requests: readonly (readonly [string, string])[] = [
+      const requests: readonly (readonly [string, string, AnswersElsewhere?])[] = [
         ["h2c", "GET /ws/a HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n"],
         [
           "h2c with a body",
           "POST /ws/a HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n" +
           "Content-Length: 5\r\n",
+          // Deno's server itself.
+          { deno: 400 },
         ],
         [
           "a handshake with a body",
           "GET /ws/a HTTP/1.1\r\nUpgrade: websocket\r\n" +
           "Connection: Upgrade\r\nContent-Length: 5\r\n",
+          // Bodies of a GET are hidden from the proxy.
+          { deno: 400, bun: 400 },
         ],
-        ["HTTP/1.0", "GET /ws/a HTTP/1.0\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"],
+        [
+          "HTTP/1.0",
+          "GET /ws/a HTTP/1.0\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+          // The version is hidden too; this is a handshake without its fields.
+          { deno: 426, bun: 426 },
+        ],
       ];
-      for (const [what, head] of requests) {
-        await t.test(what, () => checkOrdinary(bench, head));
+      for (const [what, head, elsewhere = {}] of requests) {
+        const status = RUNTIME === "node" ? 200 : elsewhere[RUNTIME] ?? 200;
+        await t.test(what, () => checkOrdinary(bench, head, status));
       }
     }),
 );
 
-async function checkOrdinary({ dial, server }: Bench, head: string): Promise<void> {
+/** Statuses where the answer is not the upstream's. */
+type AnswersElsewhere = Readonly<Partial<Record<"deno" | "bun", number>>>;
+
+async function checkOrdinary(
+  { dial, server }: Bench,
+  head: string,
+  status: number,
+): Promise<void> {
   let got = "";
   const hasBody = head.includes("Content-Length");
   // Sets what the upstream does; this dial itself is one such request.
@@ -201,13 +220,13 @@ async function checkOrdinary({ dial, server }: Bench, head: string): Promise<voi
   const connection = await connectRaw(server.port);
   connection.socket.write(`${head}Host: a.test\r\n\r\n${hasBody ? "hello" : ""}`);
   const answer = await connection.until(isComplete);
-  assert.equal(statusOf(answer), 200, answer);
-  assert.ok(answer.endsWith(hasBody ? "got hello" : "got "), answer);
+  assert.equal(statusOf(answer), status, answer);
+  if (status === 200) assert.ok(answer.includes(hasBody ? "got hello" : "got "), answer);
   connection.socket.destroy();
 }
 
 test(
-  "a handshake behind an unanswered request ends the connection, not the server",
+  "a handshake behind an unanswered request does not end the server",
   TEST_OPTIONS,
   () =>
     withBench({}, async ({ dial, server }) => {
@@ -218,8 +237,10 @@ test(
       connection.socket.write(
         `GET /ws/a HTTP/1.1\r\nHost: a.test\r\n\r\nGET /ws/b HTTP/1.1\r\n${handshake}`,
       );
-      await connection.closed;
+      // Deno waits with it, and then serves it.
+      if (RUNTIME !== "deno") await connection.closed;
       assert.equal((await server.get("/health")).status, 200);
+      connection.socket.destroy();
     }),
 );
 
