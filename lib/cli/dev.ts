@@ -72,7 +72,13 @@ async function startDevProxy(
   const port = options.text("port");
   const parsed = parseProxySettings({
     env,
-    flags: { port, bind: LOOPBACK, enablePassthrough: true, sigVerifyMode: "enforce" },
+    flags: {
+      port,
+      bind: LOOPBACK,
+      enablePassthrough: true,
+      sigVerifyMode: "enforce",
+      watch: true,
+    },
   });
   const settings: ProxySettings = {
     ...parsed,
@@ -136,7 +142,7 @@ async function showStart({ output }: CommandContext, started: Started): Promise<
         command,
         "",
       ]),
-      `  ${style.dim("Ctrl-C stops it.")}`,
+      `  ${style.dim("Changes in the state are served within two seconds. Ctrl-C stops it.")}`,
       "",
     ],
   }, { terminal: "text", piped: "text" });

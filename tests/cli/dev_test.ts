@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { test } from "node:test";
 import { ati, makeFolder, run, startAti } from "./_spawn.ts";
@@ -57,6 +57,16 @@ test("dev --dir keeps the state, with the keys of the first start at the second"
     assert.equal((await dev.ended).code, 0);
   }
   assert.deepEqual(keys.slice(0, 2), keys.slice(2));
+});
+
+test("dev serves a manifest that is changed while it runs", async (t) => {
+  const directory = `${await makeFolder(t)}/state`;
+  const dev = startAti(t, ["dev", "--dir", directory, "--port", "0"]);
+  await dev.until(/Ctrl-C stops it/);
+  await writeFile(`${directory}/manifests/echo.toml`, "[provider");
+  await dev.until(/reload failed/);
+  await rm(`${directory}/manifests/echo.toml`);
+  await dev.until(/"reloaded"/);
 });
 
 test("dev is not led by the variables of a real proxy", async (t) => {
