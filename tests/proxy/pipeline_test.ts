@@ -277,7 +277,9 @@ test("each request is one line with what an operator asks for", async () => {
   let now = NOW_MS;
   const { send, requests } = await createTestProxy({ ...BASE, now: () => now++ });
   const response = await send("/whoami?token=canary", { headers: await bearer() });
-  const { timestamp, level, duration_ms, request_id, ...rest } = requests()[0] ?? {};
+  const { timestamp, level, duration_ms, request_id, trace_id, span_id, ...rest } = requests()[0] ??
+    {};
+  assert.match(`${trace_id} ${span_id}`, /^[0-9a-f]{32} [0-9a-f]{16}$/);
   assert.match(String(timestamp), /^2026-11-21T12:00:00\.\d{3}Z$/);
   assert.equal(level, "INFO");
   assert.ok(Number(duration_ms) > 0);
