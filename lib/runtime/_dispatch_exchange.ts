@@ -3,8 +3,9 @@
 import { Buffer } from "node:buffer";
 import type { ServerResponse } from "node:http";
 import { PassthroughError } from "../errors.ts";
-import type { ResponseParts, UpstreamRequest, UpstreamResponse } from "../ports.ts";
+import type { ByteTransform, ResponseParts, UpstreamRequest, UpstreamResponse } from "../ports.ts";
 import { readPieces } from "./_byte_stream.ts";
+import type { Dispatch, DispatchBody, DispatchController, DispatchHandler } from "./_dispatch.ts";
 import { createAbortFailure, createTimeoutFailure } from "../upstream_failures.ts";
 import { createConnectionFailure, isLostConnection } from "./_failures.ts";
 import { REPEATABLE_METHODS } from "./_methods.ts";
@@ -12,38 +13,6 @@ import { flattenHeaders, parseRawHeaders, reasonOf } from "./_raw_headers.ts";
 import { createRelayedResponse, openRelayed } from "./_relayed_response.ts";
 import type { RelaySource } from "./_relayed_response.ts";
 import { nodeExchangeOf, takeNodeBody } from "./node_request.ts";
-
-/** A request body: none, held whole, or as it comes. */
-export type DispatchBody = Buffer | AsyncIterable<Uint8Array> | null;
-
-/** What is sent. */
-export interface DispatchOptions {
-  /** `http(s)://host:port`. */
-  readonly origin: string;
-  /** Path and query. */
-  readonly path: string;
-  /** Method. */
-  readonly method: string;
-  /** Name, value, name, value. */
-  readonly headers: string[];
-  /** Body. */
-  readonly body: DispatchBody;
-}
-
-/** How a handler steers what is under way. */
-export interface DispatchController {
-  /** The received header section: name, value, name, value. */
-  readonly rawHeaders?: unknown;
-  /** Stops the flow of response bytes for now. */
-  pause(): void;
-  /** Lets it go on. */
-  resume(): void;
-  /** Breaks the exchange off; `onResponseError` follows. */
-  abort(reason: Error): void;
-}
-
-/** Sends a request and tells the handler what comes of it: the shape of undici's `dispatch`. */
-export type Dispatch = (options: DispatchOptions, handler: DispatchExchange) => void;
 
 /** What an exchange is to be like. */
 export interface ExchangeOptions {
@@ -57,7 +26,7 @@ const NULL_BODY_STATUSES: ReadonlySet<number> = new Set([204, 205, 304]);
 const MAX_QUEUED_BYTES = 64 * 1024;
 
 /** State of one exchange: handler of the dispatch, and source of the relayed response. */
-export class DispatchExchange implements RelaySource {
+export class DispatchExchange implements DispatchHandler, RelaySource {
   readonly #send: Dispatch;
   readonly #request: UpstreamRequest;
   readonly #relays: boolean;
@@ -71,7 +40,8 @@ export class DispatchExchange implements RelaySource {
   #stream: ReadableStreamDefaultController<Uint8Array> | undefined;
   #onClose: ResponseParts["onClose"];
 
-  #queue: Buffer[] = [];
+  #transform: ByteTransform | undefined;
+  #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
@@ -132,6 +102,7 @@ export class DispatchExchange implements RelaySource {
         // Broken off in the same turn: nothing of it was sent, so it can be answered for.
         if (this.#failure !== undefined) throw this.#failure;
         this.#onClose = parts.onClose;
+        if (parts.transform !== undefined) this.#startTransform(parts.transform);
         const response = createRelayedResponse(this, parts);
         return this.#relays ? response : openRelayed(response);
       },
@@ -151,22 +122,13 @@ export class DispatchExchange implements RelaySource {
           "Cannot forward the response: its body exceeds max_response_bytes",
         ),
       );
-    } else if (this.#outgoing !== undefined) {
-      if (!this.#outgoing.write(chunk)) controller.pause();
-    } else if (this.#stream !== undefined) {
-      this.#stream.enqueue(chunk);
-      if ((this.#stream.desiredSize ?? 0) <= 0) controller.pause();
-    } else {
-      // A small answer arrives whole before anybody could take it: one write instead of three.
-      this.#queue.push(chunk);
-      this.#queuedBytes += chunk.length;
-      if (this.#queuedBytes >= MAX_QUEUED_BYTES) controller.pause();
-    }
+    } else if (!this.#give(this.#transform?.push(chunk) ?? chunk)) controller.pause();
   }
 
   onResponseEnd(): void {
     this.#isEnded = true;
     this.#stopTimers();
+    if (this.#transform !== undefined) this.#give(this.#transform.flush());
     if (this.#outgoing !== undefined) this.#outgoing.end();
     else if (this.#stream !== undefined) this.#closeStream(this.#stream);
   }
@@ -236,6 +198,28 @@ export class DispatchExchange implements RelaySource {
     });
   }
 
+  /** Hands bytes on to the client, or keeps them for it. False when there is no room for more. */
+  #give(bytes: Uint8Array): boolean {
+    if (bytes.length === 0) return true;
+    if (this.#outgoing !== undefined) return this.#outgoing.write(bytes);
+    if (this.#stream !== undefined) {
+      this.#stream.enqueue(bytes);
+      return (this.#stream.desiredSize ?? 0) > 0;
+    }
+    // A small answer arrives whole before anybody could take it: one write instead of three.
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    return this.#queuedBytes < MAX_QUEUED_BYTES;
+  }
+
+  /** What came before the answer was decided on goes through it as well. */
+  #startTransform(transform: ByteTransform): void {
+    this.#transform = transform;
+    const pieces = this.#queue.map((piece) => transform.push(piece));
+    if (this.#isEnded) pieces.push(transform.flush());
+    this.#queue = pieces.filter(({ length }) => length > 0);
+  }
+
   #begin(): void {
     if (this.#isClosed) return;
     try {
@@ -246,7 +230,7 @@ export class DispatchExchange implements RelaySource {
     }
   }
 
-  #takeBody({ incoming, body: read }: UpstreamRequest): DispatchBody {
+  #takeBody({ incoming, body: read, headers }: UpstreamRequest): DispatchBody {
     if (read instanceof Uint8Array) {
       this.#countRequestBytes(read.length);
       return Buffer.from(read.buffer, read.byteOffset, read.length);
@@ -257,7 +241,8 @@ export class DispatchExchange implements RelaySource {
     }
     const body = takeNodeBody(incoming);
     if (body === undefined) return null;
-    const whole = body.takeArrived();
+    const declared = headers.find(([name]) => name === "content-length")?.[1];
+    const whole = body.takeArrived(declared === undefined ? undefined : Number(declared));
     if (whole !== undefined) {
       this.#countRequestBytes(whole.length);
       return whole;
@@ -269,9 +254,14 @@ export class DispatchExchange implements RelaySource {
   async *#countStream(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
     // Undici still holds a piece when it asks for the next; the other dispatch does not.
     const pieces = this.#relays ? body as unknown as AsyncIterable<Uint8Array> : readPieces(body);
-    for await (const chunk of pieces) {
-      this.#countRequestBytes(chunk.length);
-      yield chunk;
+    try {
+      for await (const chunk of pieces) {
+        this.#countRequestBytes(chunk.length);
+        yield chunk;
+      }
+    } catch (error) {
+      // A client's body only breaks off with the client.
+      throw error instanceof PassthroughError ? error : createAbortFailure();
     }
   }
 
@@ -299,6 +289,7 @@ export class DispatchExchange implements RelaySource {
       method,
       headers: flat,
       body: this.#body,
+      isRepeated: this.#isRetried,
     }, this);
   }
 

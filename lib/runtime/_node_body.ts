@@ -32,9 +32,15 @@ export class NodeBody implements AsyncIterableIterator<Buffer> {
     this.#incoming = incoming;
   }
 
-  /** The whole body, when all of it has arrived already: saves a stream for small bodies. */
-  takeArrived(): Buffer | undefined {
-    if (!this.#incoming.complete) return undefined;
+  /**
+   * The whole body, when all of it has arrived already: saves a stream for small bodies.
+   *
+   * @param declaredBytes The length that the client declared, where it did: Node calls a message complete
+   *   a moment after its last byte.
+   */
+  takeArrived(declaredBytes?: number): Buffer | undefined {
+    const { complete, readableLength } = this.#incoming;
+    if (!complete && readableLength !== declaredBytes) return undefined;
     this.#ended = true;
     return this.#incoming.read() as Buffer | null ?? EMPTY;
   }

@@ -24,6 +24,8 @@ import { createDenoTunnel } from "./websocket_deno.ts";
 const MAX_IDLE_PER_HOST = 256;
 /** Calls that Bun's `fetch` carries at once; more wait for their turn. */
 const BUN_PARALLEL_CALLS = 256;
+/** What Deno says where the client went away inside a body that `fetch` was sending on. */
+const CLIENT_GONE_REGEXP = /^Error: Cannot read request body/;
 /** How long an origin counts as reachable after it took a connection, in milliseconds. */
 const REACHABLE_MS = 10_000;
 
@@ -38,7 +40,7 @@ export function openDenoUpstream(
     http2: false,
     allowHost: true,
   });
-  const upstream = createFetchUpstream(fetchOnce, {
+  const upstream = createFetchUpstream(fetchOnDeno, {
     requestInit: { client },
     // Deno decodes unless the first `accept-encoding` is exactly this.
     acceptEncoding: "identity",
@@ -64,7 +66,7 @@ export function openBunUpstream(
   options?: UpstreamOptions,
 ): OpenUpstream {
   const fallback = openHttpUpstream(options);
-  const upstream = createFetchUpstream(globalThis.fetch, {
+  const upstream = createFetchUpstream(fetchOnBun, {
     requestInit: { decompress: false },
     decompresses: false,
     ignoresHost: false,
@@ -108,20 +110,46 @@ function isChunked({ incoming }: UpstreamRequest): boolean {
  * upstream may have acted on. A `Blob` it does not repeat, and unlike a stream of ours a `Blob` keeps
  * its length.
  */
-async function fetchOnce(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
-  const { method = "GET", body, headers } = init;
-  if (body instanceof Uint8Array && !REPEATABLE_METHODS.has(method)) {
-    return await fetch(input, { ...init, body: new Blob([body as Uint8Array<ArrayBuffer>]) });
+async function fetchOnDeno(
+  input: string | URL | Request,
+  init: RequestInit = {},
+): Promise<Response> {
+  const { method = "GET", body } = init;
+  if (!REPEATABLE_METHODS.has(method)) {
+    if (body instanceof Uint8Array) {
+      return await fetch(input, { ...init, body: new Blob([body as Uint8Array<ArrayBuffer>]) });
+    }
+    if (isSmallStream(body, init)) {
+      return await fetch(input, { ...init, body: await orAbort(new Response(body).blob()) });
+    }
   }
-  const isWhole = body instanceof ReadableStream &&
-    declaredLength(headers as HeaderList) <= SMALL_BODY_BYTES;
-  if (REPEATABLE_METHODS.has(method) || !isWhole) return await fetch(input, init);
-  return await fetch(input, { ...init, body: await readWhole(body) });
+  try {
+    return await fetch(input, init);
+  } catch (error) {
+    throw CLIENT_GONE_REGEXP.test(String((error as Error).cause)) ? createAbortFailure() : error;
+  }
 }
 
-async function readWhole(body: ReadableStream): Promise<Blob> {
+/** Bun repeats by itself what may be repeated, as long as it holds the body whole. */
+async function fetchOnBun(
+  input: string | URL | Request,
+  init: RequestInit = {},
+): Promise<Response> {
+  const { method = "GET", body } = init;
+  if (!REPEATABLE_METHODS.has(method) || !isSmallStream(body, init)) {
+    return await fetch(input, init);
+  }
+  return await fetch(input, { ...init, body: await orAbort(new Response(body).arrayBuffer()) });
+}
+
+function isSmallStream(body: unknown, { headers }: RequestInit): body is ReadableStream {
+  return body instanceof ReadableStream &&
+    declaredLength(headers as HeaderList) <= SMALL_BODY_BYTES;
+}
+
+async function orAbort<T>(whole: Promise<T>): Promise<T> {
   try {
-    return await new Response(body).blob();
+    return await whole;
   } catch {
     // A client's body only breaks off with the client.
     throw createAbortFailure();

@@ -19,7 +19,13 @@ import { createAddressGuards } from "./_address_guard.ts";
 import type { AddressGuard, GuardOptions } from "./_address_guard.ts";
 import { createBoundedCache } from "./_bounded_cache.ts";
 import { DispatchExchange } from "./_dispatch_exchange.ts";
-import type { DispatchBody, DispatchController, DispatchOptions } from "./_dispatch_exchange.ts";
+import type {
+  Dispatch,
+  DispatchBody,
+  DispatchController,
+  DispatchHandler,
+  DispatchOptions,
+} from "./_dispatch.ts";
 import { createTimeoutFailure } from "../upstream_failures.ts";
 
 /** The connections that are kept, with and without TLS. */
@@ -47,12 +53,13 @@ export function openHttpUpstream(options?: GuardOptions): OpenUpstream {
       assertBodyIsThere(request);
       const guard = guardFor(request.privateAddresses);
       guard?.checkHost(new URL(request.url).hostname);
-      const way = { agents: agentsFor(request), connectMs: request.deadlines.connectMs, guard };
-      return await new DispatchExchange(
-        (options, handler) => dispatch(options, handler, way),
-        request,
-        { relays: false },
-      ).start();
+      const { connectMs } = request.deadlines;
+      const send: Dispatch = (options, handler) => {
+        // Every kept connection may be as dead as the one that failed.
+        const agents = agentsFor(options.isRepeated ? { ...request, keepAliveMs: 0 } : request);
+        dispatch(options, handler, { agents, connectMs, guard });
+      };
+      return await new DispatchExchange(send, request, { relays: false }).start();
     },
     close(): Promise<void> {
       for (const { http, https } of agents.takeAll()) {
@@ -93,7 +100,7 @@ export interface Way {
   readonly guard: AddressGuard | undefined;
 }
 
-function dispatch(options: DispatchOptions, handler: DispatchExchange, way: Way): void {
+function dispatch(options: DispatchOptions, handler: DispatchHandler, way: Way): void {
   const { origin, path, method, headers, body } = options;
   const url = new URL(origin);
   const isTls = url.protocol === "https:";
@@ -131,7 +138,7 @@ export interface AttachedHandler {
 }
 
 /** Tells a handler, once, how a request of `node:http` ends, and everything before that. */
-export function attachHandler(request: ClientRequest, handler: DispatchExchange): AttachedHandler {
+export function attachHandler(request: ClientRequest, handler: DispatchHandler): AttachedHandler {
   let response: IncomingMessage | undefined;
   let isOver = false;
   const fail = (error: Error): void => {

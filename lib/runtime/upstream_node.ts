@@ -15,7 +15,7 @@ import { createAddressGuards } from "./_address_guard.ts";
 import type { AddressGuard, GuardOptions } from "./_address_guard.ts";
 import { createBoundedCache } from "./_bounded_cache.ts";
 import { DispatchExchange } from "./_dispatch_exchange.ts";
-import type { Dispatch } from "./_dispatch_exchange.ts";
+import type { Dispatch } from "./_dispatch.ts";
 import { createNodeTunnel } from "./websocket_node.ts";
 
 /** Opens the upstream call; connections are kept per origin, as long as each request's route says. */
@@ -56,10 +56,9 @@ export async function openNodeUpstream(options?: GuardOptions): Promise<OpenUpst
     guardFor(request.privateAddresses)?.checkHost(new URL(request.url).hostname);
     // Looked up when it sends: one looked up before may have been retired since.
     const send: Dispatch = (options, handler) => {
-      agentFor(request).dispatch(
-        options as Dispatcher.DispatchOptions,
-        handler as Dispatcher.DispatchHandler,
-      );
+      // Every kept connection may be as dead as the one that failed.
+      const agent = agentFor(options.isRepeated ? { ...request, keepAliveMs: 0 } : request);
+      agent.dispatch(options as Dispatcher.DispatchOptions, handler as Dispatcher.DispatchHandler);
     };
     return await new DispatchExchange(send, request, { relays: true }).start();
   };

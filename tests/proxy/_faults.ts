@@ -77,7 +77,7 @@ export function sayAndClose(text: string): Fault {
 export function sayAndReset(text: string): Fault {
   return (socket) => {
     // A reset may overtake what was sent before it, so the client gets a moment to read that.
-    socket.write(text, "latin1", () => setTimeout(() => socket.resetAndDestroy(), 100));
+    socket.write(text, "latin1", () => setTimeout(() => socket.resetAndDestroy(), 400));
   };
 }
 
