@@ -142,7 +142,7 @@ async function showStart({ output }: CommandContext, started: Started): Promise<
         command,
         "",
       ]),
-      `  ${style.dim("Changes in the state are served within two seconds. Ctrl-C stops it.")}`,
+      `  ${style.dim("Changes in the state are served within three seconds. Ctrl-C stops it.")}`,
       "",
     ],
   }, { terminal: "text", piped: "text" });

@@ -8,6 +8,7 @@ const FLOOR_0: readonly string[] = [
   "ports",
   "limits",
   "private_addresses",
+  "file_ports",
   "upstream_failures",
 ];
 const FLOOR_1: readonly string[] = [...FLOOR_0, "encoding"];
@@ -39,6 +40,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ports: FLOOR_0,
   limits: FLOOR_0,
   private_addresses: FLOOR_0,
+  file_ports: FLOOR_0,
   upstream_failures: FLOOR_0,
   encoding: FLOOR_0,
   jwt: FLOOR_1,
