@@ -29,23 +29,9 @@ export async function listenOnNode(
   handler: FetchHandler,
   options: ListenOptions,
 ): Promise<Listener> {
-  const headerReadMs = options.headerReadMs ?? HEADER_READ_MS;
-  const server = createServer({
-    keepAliveTimeout: CLIENT_KEEP_ALIVE_MS,
-    headersTimeout: headerReadMs,
-    connectionsCheckingInterval: Math.min(headerReadMs, 1000),
-    // Whole-request deadlines would cut long uploads; a body that stalls is cut by whoever reads it.
-    requestTimeout: 0,
-    maxHeaderSize: MAX_HEADER_BYTES,
-    insecureHTTPParser: false,
-    highWaterMark: 64 * 1024,
-    // Node 24.9 and newer; older ones hand over every request with an Upgrade.
-    shouldUpgradeCallback: asksForWebSocket,
-  });
-  // Beyond a count Node drops headers silently; the header section's size is the limit.
-  server.maxHeadersCount = 0;
+  const server = createTunedServer(options.headerReadMs ?? HEADER_READ_MS);
   const open = new Set<ServerResponse>();
-  const upgrades = new Set<UpgradeSocket>();
+  const upgrades = acceptUpgrades(server, handler);
   let isClosing = false;
 
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
@@ -63,16 +49,6 @@ export async function listenOnNode(
   // Instead of `100 Continue` at once: it is sent when somebody reads the body.
   server.on("checkContinue", onRequest);
   server.on("connect", (_request, socket) => refuseTunnel(socket));
-  server.on("upgrade", (incoming, socket, head) => {
-    if (!asksForWebSocket(incoming)) return serveOrdinary(server, incoming, socket, head);
-    const upgrade = new UpgradeSocket(socket as Socket, head);
-    upgrades.add(upgrade);
-    socket.once("close", async () => {
-      await upgrade.relay?.ended;
-      upgrades.delete(upgrade);
-    });
-    void serveUpgrade(handler, incoming, upgrade);
-  });
 
   await bind(server, options);
   const { address, port } = server.address() as AddressInfo;
@@ -92,6 +68,40 @@ export async function listenOnNode(
       await Promise.all([...upgrades].map(({ relay }) => relay?.ended));
     },
   };
+}
+
+function createTunedServer(headerReadMs: number): Server {
+  const server = createServer({
+    keepAliveTimeout: CLIENT_KEEP_ALIVE_MS,
+    headersTimeout: headerReadMs,
+    connectionsCheckingInterval: Math.min(headerReadMs, 1000),
+    // Whole-request deadlines would cut long uploads; a body that stalls is cut by whoever reads it.
+    requestTimeout: 0,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    insecureHTTPParser: false,
+    highWaterMark: 64 * 1024,
+    // Node 24.9 and newer; older ones hand over every request with an Upgrade.
+    shouldUpgradeCallback: asksForWebSocket,
+  });
+  // Beyond a count Node drops headers silently; the header section's size is the limit.
+  server.maxHeadersCount = 0;
+  return server;
+}
+
+/** Serves what asks for another protocol. Gives the connections that may become, or are, WebSockets. */
+function acceptUpgrades(server: Server, handler: FetchHandler): ReadonlySet<UpgradeSocket> {
+  const upgrades = new Set<UpgradeSocket>();
+  server.on("upgrade", (incoming, socket, head) => {
+    if (!asksForWebSocket(incoming)) return serveOrdinary(server, incoming, socket, head);
+    const upgrade = new UpgradeSocket(socket as Socket, head);
+    upgrades.add(upgrade);
+    socket.once("close", async () => {
+      await upgrade.relay?.ended;
+      upgrades.delete(upgrade);
+    });
+    void serveUpgrade(handler, incoming, upgrade);
+  });
+  return upgrades;
 }
 
 async function serve(
