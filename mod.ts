@@ -343,6 +343,7 @@ export type {
   Tunnel,
   TunnelRequest,
   Upstream,
+  UpstreamOptions,
   UpstreamRequest,
   UpstreamResponse,
   WriteOptions,

@@ -97,6 +97,7 @@ export type {
   Tunnel,
   TunnelRequest,
   Upstream,
+  UpstreamOptions,
   UpstreamRequest,
   UpstreamResponse,
   WriteOptions,

@@ -48,6 +48,7 @@ export type {
   Tunnel,
   TunnelRequest,
   Upstream,
+  UpstreamOptions,
   UpstreamRequest,
   UpstreamResponse,
   WriteOptions,
