@@ -47,7 +47,8 @@ export function listenOnBun(handler: FetchHandler, options: ListenOptions): Prom
     port: server.port,
     async close(graceMs: number): Promise<void> {
       const timer = setTimeout(() => void bridges.stop().then(() => server.stop(true)), graceMs);
-      await server.stop().finally(() => clearTimeout(timer));
+      // Bun counts the clients' sides only.
+      await Promise.all([server.stop(), bridges.ended()]).finally(() => clearTimeout(timer));
     },
   });
 }

@@ -82,7 +82,8 @@ function createInfo(url: string, host: string | null, info: DenoInfo): RequestIn
 
 /**
  * Deno can let requests finish, or cut everything off, but not the one after the other: connections
- * that are left when the grace is over end with the process. WebSockets it does not count.
+ * that are left when the grace is over end with the process. Its shutdown would end WebSockets at once
+ * and in the middle; so they are closed in order before it, without a grace.
  */
 function createClose(
   server: DenoServer,
@@ -92,18 +93,17 @@ function createClose(
   let stopWaiting: (() => void) | undefined;
   return async (graceMs) => {
     if (graceMs === 0) {
-      stopWaiting?.();
       await bridges.stop();
       if (stopWaiting === undefined) cutOff.abort();
+      else stopWaiting();
       return;
     }
     const late = new Promise<void>((resolve) => {
       stopWaiting = resolve;
     });
     const timer = setTimeout(() => stopWaiting?.(), graceMs);
-    const ended = Promise.all([server.shutdown(), bridges.ended()]);
+    const ended = bridges.stop().then(() => server.shutdown());
     await Promise.race([ended, late]).finally(() => clearTimeout(timer));
-    await bridges.stop();
   };
 }
 
