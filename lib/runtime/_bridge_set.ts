@@ -2,6 +2,18 @@
 
 import type { WebSocketBridge } from "./_websocket_bridge.ts";
 
+const bridgesOfRequests = new WeakMap<Request, BridgeSet>();
+
+/** Has the WebSocket that a request may become counted among its server's. */
+export function countBridge(request: Request, bridges: BridgeSet): void {
+  bridgesOfRequests.set(request, bridges);
+}
+
+/** Where the WebSocket of a request is counted, if it is. */
+export function bridgesOf(request: Request): BridgeSet | undefined {
+  return bridgesOfRequests.get(request);
+}
+
 /** Bridges, from their first moment to their end. */
 export class BridgeSet {
   readonly #open = new Set<WebSocketBridge>();

@@ -9,6 +9,9 @@ import { realpathSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { FetchHandler, Runtime } from "../ports.ts";
+import type { BunServer } from "./_bun.ts";
+import { bunWebSocketHandlers } from "./_bun_upgrade.ts";
+import { adaptForBun } from "./serve_bun.ts";
 import { adaptForDeno } from "./serve_deno.ts";
 
 /** How long `deno serve` is given to say that it listens, in milliseconds; it takes one. */
@@ -18,6 +21,8 @@ const DECLARE_MS = 10;
 export interface ServerEntry {
   /** Takes a request and whatever second argument the runtime has. Absent where nobody may call it. */
   readonly fetch?: (request: Request, second?: unknown) => Response | Promise<Response>;
+  /** What Bun needs to serve WebSockets. */
+  readonly websocket?: object;
   /** Called by `deno serve` when it listens. */
   readonly onListen?: () => void;
 }
@@ -36,7 +41,7 @@ export interface EntryOptions {
  * The default export of a module that serves, and the decision whether it listens by itself:
  * - Node: it listens when it is the program.
  * - Bun: so too. Bun would serve any default export with a `fetch` on its own, without drain or
- *   signals; so the program exports none.
+ *   signals; so the program exports none. Imported, it gives what `Bun.serve` takes.
  * - Deno: it listens when it is run, and does not when `deno serve` listens for it. Nothing tells the
  *   two apart but that `deno serve` calls `onListen`, at once.
  */
@@ -52,9 +57,22 @@ export function createEntry(runtime: Runtime, options: EntryOptions): ServerEntr
       },
     };
   }
-  if (!isMain) return { fetch: (request) => handler(request) };
+  if (!isMain) {
+    return runtime.name === "bun"
+      ? { fetch: fetchOnBun(handler), websocket: bunWebSocketHandlers }
+      : { fetch: (request) => handler(request) };
+  }
   listen();
   return runtime.name === "bun" ? {} : { fetch: (request) => handler(request) };
+}
+
+/** Whoever calls it may be `Bun.serve`, which hands itself over, or any program. */
+function fetchOnBun(handler: FetchHandler): NonNullable<ServerEntry["fetch"]> {
+  const serve = adaptForBun(handler);
+  return (request, second) =>
+    typeof second === "object" && second !== null && "upgrade" in second
+      ? serve(request, second as BunServer)
+      : handler(request);
 }
 
 /** Whether a module is the program that was started. Node knows `import.meta.main` only from 24 on. */

@@ -5,8 +5,8 @@ import { createBindError } from "./_bind_error.ts";
 import { BridgeSet } from "./_bridge_set.ts";
 import { bunNamespace } from "./_bun.ts";
 import type { BunHandler, BunServer, BunServeSettings } from "./_bun.ts";
+import { allowUpgrade, bunWebSocketHandlers } from "./_bun_upgrade.ts";
 import { isSafeHost, refuseBroken, refuseHost } from "./_refusals.ts";
-import { allowUpgrade, bunWebSocketHandlers } from "./websocket_bun.ts";
 
 /** The longest that Bun knows. An unused connection must end some time: its client may be gone. */
 const IDLE_SECONDS = 255;

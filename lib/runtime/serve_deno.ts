@@ -2,11 +2,10 @@
 
 import type { FetchHandler, Listener, ListenOptions, RequestInfo } from "../ports.ts";
 import { createBindError } from "./_bind_error.ts";
-import { BridgeSet } from "./_bridge_set.ts";
+import { BridgeSet, countBridge } from "./_bridge_set.ts";
 import { denoNamespace } from "./_deno.ts";
 import type { DenoHandler, DenoInfo, DenoServer } from "./_deno.ts";
 import { isSafeHost, refuseBroken, refuseHost } from "./_refusals.ts";
-import { countBridges } from "./websocket_deno.ts";
 
 /**
  * Listens with `Deno.serve`.
@@ -43,7 +42,7 @@ export function adaptForDeno(handler: FetchHandler, bridges?: BridgeSet): DenoHa
     const host = request.headers.get("host");
     if (!isSafeHost(host)) return refuseHost();
     if (host !== null) hideEmptyBody(request);
-    if (bridges !== undefined && request.headers.has("upgrade")) countBridges(request, bridges);
+    if (bridges !== undefined && request.headers.has("upgrade")) countBridge(request, bridges);
     try {
       return await handler(request, createInfo(request.url, host, info));
     } catch {
@@ -67,7 +66,11 @@ function hideEmptyBody(request: Request): void {
  * Deno pastes scheme, host and target together and leaves the target as it came. What cannot be told
  * is an absolute-form target that names our own host: it looks like an origin-form one, and means it.
  */
-function createInfo(url: string, host: string | null, info: DenoInfo): RequestInfo {
+function createInfo(
+  url: string,
+  host: string | null,
+  info: DenoInfo | undefined, // a program that imports the handler gives none
+): RequestInfo {
   const start = url.indexOf("://") + 3;
   const pathStart = url.indexOf("/", start);
   const authority = pathStart === -1 ? url.slice(start) : url.slice(start, pathStart);
@@ -75,7 +78,7 @@ function createInfo(url: string, host: string | null, info: DenoInfo): RequestIn
   return {
     rawTarget: isOriginForm && pathStart !== -1 ? url.slice(pathStart) : url,
     get remoteAddress(): string | undefined {
-      return info.remoteAddr.hostname;
+      return info?.remoteAddr.hostname;
     },
   };
 }

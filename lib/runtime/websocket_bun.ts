@@ -6,46 +6,19 @@
  */
 
 import { PassthroughError } from "../errors.ts";
-import { MAX_GATHERED_MESSAGE_BYTES } from "../limits.ts";
 import type { ResponseParts, Tunnel } from "../ports.ts";
 import type { AddressGuards } from "./_address_guard.ts";
-import type { BridgeSet } from "./_bridge_set.ts";
-import type { BunServer, BunWebSocket, BunWebSocketEvents, BunWebSocketHandlers } from "./_bun.ts";
+import type { BunServer, BunWebSocket, BunWebSocketEvents } from "./_bun.ts";
+import { upgradeInfoOf } from "./_bun_upgrade.ts";
 import type { ClientLeg, WebSocketBridge } from "./_websocket_bridge.ts";
 import { createBridgeTunnel } from "./_websocket_tunnel.ts";
 
-/** Who can upgrade a request. */
-export interface BunUpgradeInfo {
-  /** The server it came to. */
-  readonly server: BunServer;
-  /** Where its WebSocket is counted, if the server is ours. */
-  readonly bridges?: BridgeSet | undefined;
-}
-
 const SUBPROTOCOL = "sec-websocket-protocol";
-const infos = new WeakMap<Request, BunUpgradeInfo>();
-
-/** What `Bun.serve` needs besides `fetch` for its WebSockets. */
-export const bunWebSocketHandlers: BunWebSocketHandlers = {
-  // The bridge has an idle limit of its own, and sends no pings of its own.
-  idleTimeout: 0,
-  sendPings: false,
-  maxPayloadLength: MAX_GATHERED_MESSAGE_BYTES,
-  // Never in force: the upstream is not read while a client lags behind.
-  backpressureLimit: 2 ** 31 - 1,
-  closeOnBackpressureLimit: false,
-  perMessageDeflate: false,
-  open: (socket) => socket.data.opened(socket),
-  message: ({ data: events }, data) => events.received(data),
-  drain: ({ data: events }) => events.progressed(),
-  ping: ({ data: events }) => events.progressed(),
-  close: ({ data: events }, code, reason) => events.closed(code, reason),
-};
 
 /** Makes the tunnel for requests that {@link allowUpgrade} was told of. */
 export function createBunTunnel(guardFor: AddressGuards): Tunnel {
   return createBridgeTunnel(guardFor, (incoming) => {
-    const info = infos.get(incoming);
+    const info = upgradeInfoOf(incoming);
     if (info === undefined) {
       throw new PassthroughError(
         "ERR_BAD_REQUEST",
@@ -58,11 +31,6 @@ export function createBunTunnel(guardFor: AddressGuards): Tunnel {
       upgrade: (bridge, parts) => upgrade(info.server, incoming, bridge, parts),
     };
   });
-}
-
-/** Remembers which server can upgrade a request. */
-export function allowUpgrade(request: Request, info: BunUpgradeInfo): void {
-  infos.set(request, info);
 }
 
 function upgrade(

@@ -12,26 +12,19 @@
 import { WEBSOCKET_HIGH_WATER_BYTES, WEBSOCKET_POLL_MS } from "../limits.ts";
 import type { ResponseParts, Tunnel } from "../ports.ts";
 import type { AddressGuards } from "./_address_guard.ts";
-import type { BridgeSet } from "./_bridge_set.ts";
+import { bridgesOf } from "./_bridge_set.ts";
 import { denoInternals, denoNamespace } from "./_deno.ts";
 import { ABNORMAL_CLOSE_CODE } from "./_websocket_bridge.ts";
 import type { ClientLeg, WebSocketBridge } from "./_websocket_bridge.ts";
 import { NO_CLOSE_CODE } from "./_websocket_frames.ts";
 import { createBridgeTunnel } from "./_websocket_tunnel.ts";
 
-const serverBridges = new WeakMap<Request, BridgeSet>();
-
 /** Makes the tunnel for requests of `Deno.serve`. */
 export function createDenoTunnel(guardFor: AddressGuards): Tunnel {
   return createBridgeTunnel(guardFor, (incoming) => ({
-    bridges: serverBridges.get(incoming),
+    bridges: bridgesOf(incoming),
     upgrade: (bridge, parts) => upgrade(incoming, bridge, parts),
   }));
-}
-
-/** Has the WebSocket that a request may become counted among the server's. */
-export function countBridges(request: Request, bridges: BridgeSet): void {
-  serverBridges.set(request, bridges);
 }
 
 function upgrade(incoming: Request, bridge: WebSocketBridge, parts: ResponseParts): Response {

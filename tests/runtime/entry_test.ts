@@ -56,7 +56,8 @@ describe("createEntry()", () => {
     const runtime = { ...await testRuntime(), name: "bun" as const };
     const options = { handler: () => new Response(), listen: () => {} };
     assert.deepEqual(createEntry(runtime, { ...options, isMain: true }), {});
-    assert.ok("fetch" in createEntry(runtime, { ...options, isMain: false }));
+    const imported = createEntry(runtime, { ...options, isMain: false });
+    assert.deepEqual(Object.keys(imported), ["fetch", "websocket"]);
   });
 });
 
