@@ -47,6 +47,11 @@ export function checkPassthrough(
     report("warning", ["provider", "auth_generator"], "A passthrough runs no generator");
   }
   checkScope(provider, report);
+  if (provider.redact_response && provider.forward_websockets) {
+    const message =
+      "Cannot be had with forward_websockets: what goes over a WebSocket is not redacted";
+    report("error", ["provider", "redact_response"], message);
+  }
   checkHeaders(provider, report);
 }
 

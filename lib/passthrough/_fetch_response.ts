@@ -11,6 +11,7 @@ import type {
 import type { Exchange } from "./_exchange.ts";
 import { createBrokenFailure } from "../upstream_failures.ts";
 import { relayResponseBody } from "./_relayed_body.ts";
+import { transformStream, transformWhole } from "./_transformed_body.ts";
 
 /** What a `fetch` that decodes bodies may be counted on to decode; others it hands over as they are. */
 export const DECODED_CODINGS: ReadonlySet<string> = new Set(["gzip", "x-gzip", "deflate", "br"]);
@@ -42,15 +43,18 @@ export async function createResponse(
     headers,
     respond(parts): Response {
       const init = createHead(parts);
+      const { transform } = parts;
       if (hasBody && bytes === undefined) {
         exchange.watchClient();
         exchange.notify(parts.onClose);
-        return new Response(relayResponseBody(response.body, exchange, request), init);
+        const body = relayResponseBody(response.body, exchange, request);
+        return new Response(transform ? transformStream(body, transform) : body, init);
       }
       exchange.bytesSent = bytes?.byteLength ?? 0;
       exchange.close();
       exchange.notify(parts.onClose);
-      return new Response(bytes ?? null, init);
+      const whole = bytes && transform ? transformWhole(bytes, transform) : bytes;
+      return new Response(whole ?? null, init);
     },
     cancel: (): void => exchange.abandon(),
   };

@@ -1,8 +1,8 @@
 /** Secrets inside text: expanding placeholders with them, and taking them out again. @module */
 
-import { encodeBase64 } from "../encoding/base64.ts";
-import { encodeUtf8 } from "../encoding/utf8.ts";
-import { MIN_REDACTED_CHARS } from "../limits.ts";
+import type { CompiledSecrets, SecretAutomaton } from "./_secret_automaton.ts";
+import { SecretScanner } from "./_secret_scanner.ts";
+import { toBytes } from "./_secret_spellings.ts";
 
 const PLACEHOLDER_REGEXP = /\$\{([^}]*)\}/g;
 const REDACTED = "[redacted]";
@@ -18,21 +18,56 @@ export function listPlaceholders(text: string): string[] {
 }
 
 /**
- * A function that takes secrets out of a text, in raw, percent-encoded and base64 form. Secrets too
- * short to be told from ordinary text are left.
+ * A function that takes secrets out of a text of characters that stand for bytes, such as a header
+ * field: in every form in which they are taken out of bodies.
+ *
+ * @param secrets What to find; without it every text stays as it is.
  */
-export function createRedactor(secrets: readonly string[]): (text: string) => string {
-  const forms = new Set<string>();
-  for (const secret of secrets) {
-    if (secret.length < MIN_REDACTED_CHARS) continue;
-    forms.add(secret).add(encodeURIComponent(secret)).add(encodeBase64(encodeUtf8(secret)));
-  }
-  const ordered = [...forms].sort((a, b) => b.length - a.length);
-  return (text) => {
-    let result = text;
-    for (const form of ordered) {
-      if (result.includes(form)) result = result.replaceAll(form, REDACTED);
+export function createTextRedactor(
+  secrets: CompiledSecrets | undefined,
+): (text: string) => string {
+  if (secrets === undefined) return (text) => text;
+  const mayHold = createPrefilter(secrets);
+  return (text) => mayHold(text) ? redactText(text, secrets.automaton) : text;
+}
+
+/**
+ * A quick look that lets nothing through which holds a secret (Wu and Manber, 1994): from two characters
+ * it knows how far on the next spelling can end at the earliest.
+ */
+function createPrefilter({ spellings, automaton }: CompiledSecrets): (text: string) => boolean {
+  const { classes, classCount } = automaton;
+  const width = Math.min(...spellings.map(({ length }) => length));
+  const shifts = new Int32Array(classCount * classCount).fill(width - 1);
+  for (const spelling of spellings) {
+    for (let index = 1; index < width; index++) {
+      const pair = classes[spelling[index - 1]!]! * classCount + classes[spelling[index]!]!;
+      shifts[pair] = Math.min(shifts[pair]!, width - 1 - index);
     }
-    return result;
+  }
+  const classOf = (text: string, index: number): number => classes[text.charCodeAt(index)] ?? 0;
+  return (text) => {
+    let index = width - 1;
+    if (text.length <= index) return false;
+    // Escapes make a spelling longer; only the whole search knows them.
+    if (text.includes("%") || text.includes("\\")) return true;
+    while (index < text.length) {
+      const shift = shifts[classOf(text, index - 1) * classCount + classOf(text, index)]!;
+      if (shift === 0) return true;
+      index += shift;
+    }
+    return false;
   };
+}
+
+function redactText(text: string, automaton: SecretAutomaton): string {
+  const scanner = new SecretScanner(automaton);
+  scanner.scan(toBytes(text), 0, 0);
+  let safe = "";
+  let rest = 0;
+  for (const [start, end] of scanner.ranges) {
+    safe += text.slice(rest, start) + REDACTED;
+    rest = end;
+  }
+  return safe + text.slice(rest);
 }

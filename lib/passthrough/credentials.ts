@@ -9,10 +9,12 @@
 import { encodeBase64 } from "../encoding/base64.ts";
 import { encodeUtf8 } from "../encoding/utf8.ts";
 import { ConfigError } from "../errors.ts";
-import type { HeaderList } from "../ports.ts";
+import type { ByteTransform, HeaderList } from "../ports.ts";
 import type { Provider } from "../manifest/types.ts";
-import { createRedactor, expandPlaceholders, listPlaceholders } from "./_secret_text.ts";
+import { compileSecrets } from "./_secret_automaton.ts";
+import { createTextRedactor, expandPlaceholders, listPlaceholders } from "./_secret_text.ts";
 import { addQueryParameter } from "./query.ts";
+import { createBodyRedactor } from "./redact_body.ts";
 
 /** Where secrets come from: `get` of a `Keyring`. */
 export interface SecretSource {
@@ -51,8 +53,10 @@ export interface Credential {
   readonly injection: Injection;
   /** For requests that keep the client's own `Authorization`: extra headers only. */
   readonly bareInjection: Injection;
-  /** Takes the secrets out of a text, in raw, percent-encoded and base64 form. */
+  /** Takes the secrets out of a header field's text: raw, base64, hex, percent-encoded and escaped. */
   redact(text: string): string;
+  /** Makes what takes them out of one response body; absent where there is nothing to take out. */
+  readonly createRedaction?: (() => ByteTransform) | undefined;
 }
 
 const TOKEN_REGEXP = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -93,12 +97,14 @@ export function createCredential(fields: CredentialFields, secrets: SecretSource
   }
   const queryName = fields.auth_query_name ?? "api_key";
   const hasQuery = fields.auth_type === "query" && own.secret !== undefined;
+  const redacted = compileSecrets(listRedacted(fields, used));
   return {
     injectsCredential: used.length > 0,
     missingCredential: own.secret === undefined ? own.name : undefined,
     injection: createInjection(all, hasQuery ? [queryName, own.secret] : undefined),
     bareInjection: createInjection(extraHeaders.filter(([name]) => name !== "authorization")),
-    redact: createRedactor(listRedacted(fields, used)),
+    redact: createTextRedactor(redacted),
+    createRedaction: redacted && createBodyRedactor(redacted),
   };
 }
 
@@ -192,8 +198,17 @@ function createInjection(
   };
 }
 
-// A `user:password` entry is a secret by its password too.
+/** The secrets, and what they are put together to where that is another text. */
 function listRedacted(fields: CredentialFields, used: readonly string[]): string[] {
-  const password = fields.auth_type === "basic" ? used[0]?.replace(/^[^:]*:/, "") : undefined;
-  return password === undefined ? [...used] : [...used, password];
+  const [own] = used;
+  if (own === undefined) return [];
+  switch (fields.auth_type) {
+    case "basic":
+      // A `user:password` entry is a secret by its password too.
+      return [...used, encodeBase64(encodeUtf8(own)), own.replace(/^[^:]*:/, "")];
+    case "query":
+      return [...used, encodeURIComponent(own)];
+    default:
+      return [...used];
+  }
 }

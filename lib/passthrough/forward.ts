@@ -16,6 +16,7 @@ import type {
   UpstreamResponse,
 } from "../ports.ts";
 import type { CanonicalTarget } from "./canonical_path.ts";
+import { askForReadable, assertReadable, dropDigests } from "./_readable_body.ts";
 import { filterRequestHeaders, filterResponseHeaders } from "./headers.ts";
 import type { MutableHeaderList } from "./headers.ts";
 import { resolvePath } from "./policy.ts";
@@ -74,7 +75,8 @@ const DECIMAL_REGEXP = /^[0-9]{1,15}$/;
  *
  * Security: everything that reaches the upstream is decided from `route` and `target`. The client's
  * copies of injected header fields and of an injected query parameter do not go upstream; secrets that
- * the upstream echoes in a header field do not reach the client.
+ * the upstream echoes in a header field or the reason phrase do not reach the client, nor those in a
+ * body where the route says so. To that end such a route asks for bodies without a coding and whole.
  *
  * @param input Route, request and canonical target.
  * @param ports The upstream calls.
@@ -136,7 +138,7 @@ export async function forward(input: ForwardInput, ports: ForwardPorts): Promise
     const response = await callUpstream(route, ports, {
       method,
       url: verdict.url + injection.addQuery(target.query),
-      headers,
+      headers: route.redactsBody ? askForReadable(headers) : headers,
       host: route.hostOverride,
       incoming: request,
       body: input.body,
@@ -196,22 +198,33 @@ function relay(input: ForwardInput, method: string, response: UpstreamResponse):
   const received = response.status === 101
     ? dropHandshakeFields(response.headers)
     : response.headers;
-  const headers = filterResponseHeaders(received, route.redact);
+  const filtered = filterResponseHeaders(received, route.redact);
+  const headers = route.redactsBody ? dropDigests(filtered) : filtered;
   // A HEAD or 304 answer declares the length of a body that is not sent (RFC 9110 §8.6).
   const hasBody = method !== "HEAD" && response.status !== 304;
-  if (hasBody && exceeds(declaredLength(headers), route.maxResponseBytes)) {
-    response.cancel();
-    throw new PassthroughError(
-      "ERR_RESPONSE_TOO_LARGE",
-      `Cannot forward the response: route "${route.name}" limits it by max_response_bytes`,
-    );
-  }
+  if (hasBody) assertResponse(route, response);
   return response.respond({
     status: response.status,
-    statusText: response.statusText,
+    statusText: route.redact(response.statusText),
     headers: setHeaders(headers, responseHeaders),
     onClose,
+    transform: hasBody && route.redactsBody ? route.createRedaction?.() : undefined,
   });
+}
+
+function assertResponse(route: Route, response: UpstreamResponse): void {
+  try {
+    if (route.redactsBody) assertReadable(response.headers);
+    if (exceeds(declaredLength(response.headers), route.maxResponseBytes)) {
+      throw new PassthroughError(
+        "ERR_RESPONSE_TOO_LARGE",
+        `Cannot forward the response: route "${route.name}" limits it by max_response_bytes`,
+      );
+    }
+  } catch (error) {
+    response.cancel();
+    throw error;
+  }
 }
 
 function setHeaders(headers: MutableHeaderList, added: HeaderList): HeaderList {

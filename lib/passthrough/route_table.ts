@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ConfigError } from "../errors.ts";
 import type { Deadlines } from "../ports.ts";
 import type { PassthroughAuth, Provider } from "../manifest/types.ts";
 import {
@@ -202,6 +203,9 @@ function compareRoutes(a: Route, b: Route): number {
 
 function createRoute(provider: PassthroughProvider, keyring: SecretSource): Route {
   const at = (field: string): string => `Cannot build route "${provider.name}": ${field}`;
+  if (provider.redact_response && provider.forward_websockets) {
+    throw new ConfigError(`${at("redact_response")} cannot hold for WebSockets`);
+  }
   const base = parseBaseUrl(provider.base_url, at("base_url"));
   return {
     ...inField(at("credential"), () => createCredential(provider, keyring)),
