@@ -13,19 +13,28 @@ export type SignedBody =
   /** Bytes after a method whose body means nothing and which not every runtime hands out. */
   | { readonly kind: "unexpected" };
 
+/** Options of {@link readSignedBody}. */
+export interface ReadBodyOptions {
+  /** How long the client may pause, in milliseconds; default 30 s. */
+  readonly idleMs?: number | undefined;
+}
+
 // The Fetch standard gives no body to the first two and no request to the others.
 const BODILESS_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "CONNECT", "TRACE", "TRACK"]);
 const DECIMAL_REGEXP = /^[0-9]{1,15}$/;
 const NONE: SignedBody = { kind: "none" };
 
 /**
- * Reads the body of a request, at most 8 MiB of it. A client that pauses for 30 s has gone away.
+ * Reads the body of a request, at most 8 MiB of it. A client that pauses for too long has gone away.
  *
  * Security: only call it for a request whose MAC was found valid; nobody else may fill our memory.
  *
  * @throws {PassthroughError} `ERR_CLIENT_ABORTED` when the client goes away.
  */
-export function readSignedBody(request: Request): MaybePromise<SignedBody> {
+export function readSignedBody(
+  request: Request,
+  { idleMs = BODY_IDLE_MS }: ReadBodyOptions = {},
+): MaybePromise<SignedBody> {
   const { headers, method } = request;
   const isChunked = headers.has("transfer-encoding");
   const length = isChunked ? undefined : declaredLength(headers);
@@ -35,9 +44,11 @@ export function readSignedBody(request: Request): MaybePromise<SignedBody> {
   if (length === 0) return NONE;
   // The server holds the client to the length it declares.
   if (length !== undefined && length > MAX_SIGNED_BODY_BYTES) return { kind: "too_large" };
-  if (length !== undefined && length <= SMALL_BODY_BYTES) return readSmall(request);
+  if (length !== undefined && length <= SMALL_BODY_BYTES) {
+    return readSmall(request, idleMs);
+  }
   const { body } = request;
-  return body === null ? NONE : readPieces(body, length);
+  return body === null ? NONE : readPieces(body, length, idleMs);
 }
 
 function declaredLength(headers: Headers): number | undefined {
@@ -45,19 +56,20 @@ function declaredLength(headers: Headers): number | undefined {
   return value !== null && DECIMAL_REGEXP.test(value) ? Number(value) : undefined;
 }
 
-async function readSmall(request: Request): Promise<SignedBody> {
-  return { kind: "whole", body: new Uint8Array(await fromClient(request.arrayBuffer())) };
+async function readSmall(request: Request, idleMs: number): Promise<SignedBody> {
+  return { kind: "whole", body: new Uint8Array(await fromClient(request.arrayBuffer(), idleMs)) };
 }
 
 async function readPieces(
   body: ReadableStream<Uint8Array>,
-  length = SMALL_BODY_BYTES,
+  length: number | undefined,
+  idleMs: number,
 ): Promise<SignedBody> {
   const reader = body.getReader();
-  let held = new Uint8Array(length);
+  let held = new Uint8Array(length ?? SMALL_BODY_BYTES);
   let size = 0;
   for (;;) {
-    const { done, value } = await fromClient(reader.read());
+    const { done, value } = await fromClient(reader.read(), idleMs);
     if (done) return { kind: "whole", body: held.subarray(0, size) };
     if (size + value.length > MAX_SIGNED_BODY_BYTES) {
       return { kind: "too_large", body: resume([held.subarray(0, size), value], reader) };
@@ -93,10 +105,10 @@ function resume(
 }
 
 /** What the client sends, if it does so in time. A body only breaks off with its client. */
-async function fromClient<Value>(reading: Promise<Value>): Promise<Value> {
+async function fromClient<Value>(reading: Promise<Value>, idleMs: number): Promise<Value> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(reject, BODY_IDLE_MS);
+    timer = setTimeout(reject, idleMs);
   });
   try {
     return await Promise.race([reading, silence]);
