@@ -10,7 +10,7 @@ import { TEST_OPTIONS, withBench } from "./_websocket.ts";
 const FLOOD_FRAMES = 200;
 const FRAME_BYTES = 1024 * 1024;
 /** What the proxy may hold of a flood nobody reads: buffers of sockets, and pieces not yet collected. */
-const MAX_GROWTH_KIB = 48 * 1024;
+const MAX_GROWTH_KIB = 64 * 1024;
 
 /** Resident memory of a process, in KiB; only Linux tells. */
 function residentKib(pid: number): number {
