@@ -6,23 +6,8 @@
  */
 
 import type { Report } from "./_findings.ts";
+import { PROXY_HEADERS } from "./proxy_headers.ts";
 import type { Provider } from "./types.ts";
-
-// RFC 9110 §7.6.1 and RFC 9112: fields of the connection and the framing are the proxy's to write.
-const PROXY_HEADERS: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "host",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 // As a token narrows a scope: to a method, and perhaps a path. A route that asks for such a scope would
 // be open to whoever may do that much on another one. `passthrough:<name>` is no such scope.

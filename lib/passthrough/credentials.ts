@@ -10,6 +10,7 @@ import { encodeBase64 } from "../encoding/base64.ts";
 import { encodeUtf8 } from "../encoding/utf8.ts";
 import { ConfigError } from "../errors.ts";
 import type { ByteTransform, HeaderList } from "../ports.ts";
+import { PROXY_HEADERS } from "../manifest/proxy_headers.ts";
 import type { Provider } from "../manifest/types.ts";
 import { compileSecrets } from "./_secret_automaton.ts";
 import { createTextRedactor, expandPlaceholders, listPlaceholders } from "./_secret_text.ts";
@@ -62,20 +63,6 @@ export interface Credential {
 const TOKEN_REGEXP = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const HEADER_VALUE_REGEXP = /^[\t\x20-\x7e]*$/;
 const LONE_SURROGATE_REGEXP = /\p{Surrogate}/u;
-// Fields that frame or route the message: setting one of them is a request-smuggling hazard.
-const FRAMING_HEADERS: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "host",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-
 /**
  * Builds the credential of a route from a provider's fields and the keyring.
  *
@@ -171,7 +158,7 @@ function listExtraHeaders(
 
 function assertHeader(header: readonly [string, string], keyName: string | undefined): void {
   const [name, value] = header;
-  if (!TOKEN_REGEXP.test(name) || FRAMING_HEADERS.has(name)) {
+  if (!TOKEN_REGEXP.test(name) || PROXY_HEADERS.has(name)) {
     throw new ConfigError(`Cannot build credential: header "${name}" cannot be set`);
   }
   // RFC 9110 §5.5: a line break in a value would end the field and begin another.

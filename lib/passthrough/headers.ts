@@ -8,6 +8,7 @@
  * @module
  */
 
+import { HOP_BY_HOP_HEADERS } from "../manifest/proxy_headers.ts";
 import type { HeaderList } from "../ports.ts";
 
 /** A list of header fields that can be added to. */
@@ -21,20 +22,6 @@ export interface RequestFilterOptions {
   readonly keepAuthorization: boolean;
 }
 
-const HOP_BY_HOP_HEADERS: readonly string[] = [
-  "connection",
-  "http2-settings",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "trailers",
-  "transfer-encoding",
-  "upgrade",
-];
-const RESPONSE_DROPS: ReadonlySet<string> = new Set(HOP_BY_HOP_HEADERS);
 // `expect` is answered by the server the client speaks to; `x-ati-token` is a session token.
 const REQUEST_DROPS: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP_HEADERS,
@@ -93,7 +80,7 @@ export function filterResponseHeaders(
   for (const field of headers) {
     const [name, value] = field;
     if (name === "connection") listed = parseConnection(value, listed);
-    if (RESPONSE_DROPS.has(name)) continue;
+    if (HOP_BY_HOP_HEADERS.has(name)) continue;
     const safe = redact(value);
     kept.push(safe === value ? field : [name, safe]);
   }
@@ -106,7 +93,7 @@ function parseConnection(
 ): ReadonlySet<string> | undefined {
   const names = value.toLowerCase().split(",").map((name) => name.trim());
   // By far the most common values name nothing that is not dropped already.
-  if (names.every((name) => name === "" || name === "close" || RESPONSE_DROPS.has(name))) {
+  if (names.every((name) => name === "" || name === "close" || HOP_BY_HOP_HEADERS.has(name))) {
     return before;
   }
   return new Set([...before ?? [], ...names]);

@@ -2,9 +2,12 @@
 
 import { decodeOnce } from "./_percent.ts";
 
+// What PHP, Rails and Express read as `name` too: `name[]`, `name[x]`, and a name cut short by NUL.
+const NAME_TAIL_REGEXP = /[[\0].*$/s;
+
 /**
- * Sets a parameter in a raw query: removes every copy of it, in any encoding or case and also behind
- * a `;`, and appends the new one. All other bytes stay as they are.
+ * Sets a parameter in a raw query: removes every copy of it, in any encoding or case, also behind a `;`
+ * and as an element of an array (`name[]`), and appends the new one. All other bytes stay as they are.
  *
  * @param query Empty, or `?` and a query.
  * @param name The parameter's name, decoded.
@@ -27,5 +30,5 @@ function removeQueryParameter(query: string, name: string): string {
 
 function readName(part: string): string {
   const name = part.split("=", 1)[0]!;
-  return decodeOnce(name.replaceAll("+", " ")).trim().toLowerCase();
+  return decodeOnce(name.replaceAll("+", " ")).replace(NAME_TAIL_REGEXP, "").trim().toLowerCase();
 }

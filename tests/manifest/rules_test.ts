@@ -196,6 +196,13 @@ describe("parseManifest() checks of a passthrough", () => {
     }
   });
 
+  it("refuses redact_response beside forward_websockets, whose frames are not redacted", () => {
+    checkPassthrough("redact_response", [`true`, `true\nforward_websockets = false`], [
+      `true\nforward_websockets = true`,
+      `1`,
+    ]);
+  });
+
   it("refuses extra headers that are no tokens, break the line or belong to the proxy", () => {
     checkPassthrough("extra_headers", [
       `{ X-A = "1", x_b = "", "!#" = "\${key} \\t~" }`,

@@ -25,6 +25,10 @@ test("addQueryParameter() removes every copy of the client's", () => {
       "?+api_key=1",
       "?api_key%20=1",
       "?api_key=1;api_key=2",
+      "?api_key=",
+      "?api_key[]=1&api_key%5Bx%5D=2",
+      "?api_key%00=1",
+      "?a%70i_key=1&;api_key;API%5FKEY",
     ]
   ) {
     assert.equal(set(query), `?${ADDED}`, query);
