@@ -86,6 +86,10 @@ export interface TestServer extends ServerProcess {
   get(path: string, headers?: Readonly<Record<string, string>>): Promise<Response>;
   /** Resolves when a record with this message (and, if given, more than `after` of them) is there. */
   waitFor(message: string, after?: number): Promise<void>;
+  /** The first record that is like this, as soon as it is there. */
+  findRecord(
+    isWanted: (record: Record<string, unknown>) => boolean,
+  ): Promise<Record<string, unknown>>;
   /** Ends it, however it is. */
   kill(): Promise<void>;
 }
@@ -98,15 +102,17 @@ export async function startServer(
   const server = runServer(env, command);
   const count = (message: string): number =>
     server.records().filter((record) => record["message"] === message).length;
-  const waitFor = async (message: string, after = 0): Promise<void> => {
+  const until = async (isThere: () => boolean, what: string): Promise<void> => {
     const deadline = Date.now() + START_MS;
-    while (count(message) <= after) {
+    while (!isThere()) {
       if (server.child.exitCode !== null || Date.now() > deadline) {
-        throw new Error(`No "${message}" in:\n${server.output()}`);
+        throw new Error(`No ${what} in:\n${server.output()}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   };
+  const waitFor = (message: string, after = 0): Promise<void> =>
+    until(() => count(message) > after, `"${message}"`);
   await waitFor(STARTED);
   const record = server.records().find(({ message }) => message === STARTED);
   const address = String(record?.["addr"]).replace("0.0.0.0", "127.0.0.1");
@@ -117,6 +123,10 @@ export async function startServer(
     port: Number(new URL(url).port),
     get: (path, headers = {}) => fetch(url + path, { headers }),
     waitFor,
+    async findRecord(isWanted): Promise<Record<string, unknown>> {
+      await until(() => server.records().some(isWanted), "such record");
+      return server.records().find(isWanted)!;
+    },
     async kill(): Promise<void> {
       server.child.kill("SIGKILL");
       await server.exited;
