@@ -10,6 +10,7 @@ import { createAddressNotice } from "../../lib/proxy/address_notice.ts";
 import { parseProxySettings } from "../../lib/proxy/settings.ts";
 import { createConnectFailure } from "../../lib/upstream_failures.ts";
 import { createTestProxy, CREDENTIAL, readProblem } from "./_proxy.ts";
+import { exchange } from "./_faults.ts";
 import {
   createAtiDirectory,
   removeDirectory,
@@ -190,7 +191,11 @@ async function withPolicy(
   const bare = BARE.replace("http://127.0.0.1:1", `http://localhost:${port}`);
   const directory = createAtiDirectory({
     "manifests/bare.toml": bare,
-    "manifests/own.toml": upstreamManifest("own", `http://${own ?? "no.invalid"}:${port}`),
+    "manifests/own.toml": upstreamManifest(
+      "own",
+      `http://${own ?? "no.invalid"}:${port}`,
+      "forward_websockets = true\n",
+    ),
     "credentials": JSON.stringify({ own_key: CREDENTIAL, gone_key: "" }),
   });
   const server = await startServer({
@@ -223,6 +228,10 @@ test("server.ts under block dials no private address with a credential", {
       assert.equal(response.status, 502);
       assert.doesNotMatch(await response.text(), /127\.|::1|private data/);
     }
+    const upgrade = "Connection: close, Upgrade\r\nUpgrade: websocket\r\n" +
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    const request = `GET /own/socket HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n`;
+    assert.equal((await exchange(server.port, request)).status, 502);
     assert.equal(hits(), 0);
     // Without a credential there is nothing to protect.
     assert.equal(await (await server.get("/bare/a")).text(), "private data");
