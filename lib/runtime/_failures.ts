@@ -29,3 +29,12 @@ export function createConnectionFailure(
   }
   return failure ?? createBrokenFailure("failed");
 }
+
+/** A handshake that came over no connection that can become a WebSocket: `ERR_BAD_REQUEST`. */
+export function createUpgradeFailure(): PassthroughError {
+  return new PassthroughError(
+    "ERR_BAD_REQUEST",
+    "Cannot open the WebSocket: the request came over no connection that can be upgraded",
+    { reason: "upgrade_not_supported" },
+  );
+}

@@ -5,11 +5,11 @@
  * @module
  */
 
-import { PassthroughError } from "../errors.ts";
 import type { ResponseParts, Tunnel } from "../ports.ts";
 import type { AddressGuards } from "./_address_guard.ts";
 import type { BunServer, BunWebSocket, BunWebSocketEvents } from "./_bun.ts";
 import { upgradeInfoOf } from "./_bun_upgrade.ts";
+import { createUpgradeFailure } from "./_failures.ts";
 import type { ClientLeg, WebSocketBridge } from "./_websocket_bridge.ts";
 import { createBridgeTunnel } from "./_websocket_tunnel.ts";
 
@@ -19,13 +19,7 @@ const SUBPROTOCOL = "sec-websocket-protocol";
 export function createBunTunnel(guardFor: AddressGuards): Tunnel {
   return createBridgeTunnel(guardFor, (incoming) => {
     const info = upgradeInfoOf(incoming);
-    if (info === undefined) {
-      throw new PassthroughError(
-        "ERR_BAD_REQUEST",
-        "Cannot open the WebSocket: the request came over no connection that can be upgraded",
-        { reason: "upgrade_not_supported" },
-      );
-    }
+    if (info === undefined) throw createUpgradeFailure();
     return {
       bridges: info.bridges,
       upgrade: (bridge, parts) => upgrade(info.server, incoming, bridge, parts),

@@ -7,7 +7,6 @@
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { PassthroughError } from "../errors.ts";
 import type {
   HeaderList,
   ResponseParts,
@@ -17,6 +16,7 @@ import type {
 } from "../ports.ts";
 import { createBrokenFailure } from "../upstream_failures.ts";
 import type { AddressGuards } from "./_address_guard.ts";
+import { createUpgradeFailure } from "./_failures.ts";
 import { reasonOf } from "./_raw_headers.ts";
 import { createRelayedResponse } from "./_relayed_response.ts";
 import type { RelaySource } from "./_relayed_response.ts";
@@ -33,13 +33,7 @@ const DEFLATE_REGEXP = /^permessage-deflate[ \t]*(?:;|$)/i;
 export function createNodeTunnel(guardFor: AddressGuards): Tunnel {
   return async (request: TunnelRequest): Promise<UpstreamResponse> => {
     const upgrade = nodeExchangeOf(request.incoming)?.upgrade;
-    if (upgrade === undefined) {
-      throw new PassthroughError(
-        "ERR_BAD_REQUEST",
-        "Cannot open the WebSocket: the request came over no connection that can be upgraded",
-        { reason: "upgrade_not_supported" },
-      );
-    }
+    if (upgrade === undefined) throw createUpgradeFailure();
     const headers = offerDeflateOnly(request.headers);
     const result = await dialWebSocket({ ...request, headers }, guardFor(request.privateAddresses));
     return result.kind === "answer"
