@@ -7,6 +7,7 @@ import { importSecret, importSigningKey, importVerificationKeys } from "../lib/j
 import type { SigningKey, VerificationKey } from "../lib/jwt/keys.ts";
 import { validateToken } from "../lib/jwt/validate.ts";
 import { createTokenVerifier } from "../lib/jwt/verifier.ts";
+import { createCredential } from "../lib/passthrough/credentials.ts";
 import { canonicalizeTarget } from "../lib/passthrough/canonical_path.ts";
 import type { Hashes } from "../lib/ports.ts";
 import { checkScope } from "../lib/scope/match.ts";
@@ -27,6 +28,16 @@ export interface Measurement {
 }
 
 const SECRET = "00112233445566778899aabbccddeeff".repeat(2);
+const CREDENTIAL = "sk-live-9fA3kQ72LmZx81bVtRc5Wn0EoYgHs4Jd";
+const PIECE_BYTES = 64 * 1024;
+const REDACTED_TEXTS: readonly (readonly [name: string, text: string])[] = [
+  [
+    "redaction, plain text",
+    "The quick brown fox jumps over the lazy dog. Pack my box with jugs.\n",
+  ],
+  ["redaction, JSON", `${JSON.stringify({ id: 1, text: 'line one\nline "two" of it\n' })}\n`],
+  ["redaction, a match a line", `some words and ${CREDENTIAL}, then some more of them\n`],
+];
 const SCOPES = "tool:github:* tool:stripe:refund skill:research-* help";
 
 /** Measures the decisions of one request, each alone. */
@@ -52,11 +63,25 @@ export async function measureOperations(native: Hashes): Promise<Measurement[]> 
   for (const [name, operation] of cases) {
     results.push({ name, figure: formatRate(await measureRate(operation)) });
   }
+  for (const [name, text] of REDACTED_TEXTS) {
+    results.push({ name, figure: await measureRedaction(text) });
+  }
   return results;
 
   function verifySignature(hashes: Hashes): () => unknown {
     return () => verifySandboxSignature({ ...line, header }, { secret, hashes });
   }
+}
+
+/** What `redact_response` makes of a body, in pieces as sockets give them. */
+async function measureRedaction(text: string): Promise<string> {
+  const fields = { auth_type: "bearer", auth_key_name: "key", extra_headers: {} } as const;
+  const { createRedaction } = createCredential(fields, new Map([["key", CREDENTIAL]]));
+  if (createRedaction === undefined) throw new TypeError("Cannot measure: nothing to redact");
+  const piece = new TextEncoder().encode(text.repeat(Math.ceil(PIECE_BYTES / text.length)));
+  const { push } = createRedaction();
+  const { perSecond } = await measureRate(() => push(piece));
+  return `${Math.round(perSecond * piece.length / 1e6).toLocaleString("en")} MB/s`;
 }
 
 interface TokenCase {
