@@ -12,6 +12,7 @@ import {
   upstreamManifest,
 } from "./_server.ts";
 import type { TestServer, TestUpstream } from "./_server.ts";
+import { TEST_OPTIONS, withBench } from "./_websocket.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN = "00f067aa0ba902b7";
@@ -135,6 +136,32 @@ test(
       assert.deepEqual([record?.["trace_id"], record?.["span_id"]], [TRACE, own.spanId]);
     }),
 );
+
+test("a WebSocket is two spans when it has ended", TEST_OPTIONS, async () => {
+  const collector = await startCollector();
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: "20" };
+  try {
+    await withBench({ env }, async ({ open, record }) => {
+      const traceparent = `00-${TRACE}-${SPAN}-01`;
+      const { client, upstream: far, handshake } = await open({ traceparent });
+      client.send(1, "hello");
+      assert.equal(await far.readText(), "1:hello");
+      assert.deepEqual(collector.spans(), []);
+      far.sendClose(1000);
+      client.destroy();
+      await collector.waitFor(() => collector.spans().length >= 2, "two spans");
+      const own = find(collector.spans(), "http.server.request", "/ws/chat");
+      const call = find(collector.spans(), "passthrough.request");
+      for (const { traceId, attributes } of [own, call]) {
+        assert.deepEqual([traceId, attributes["http.response.status_code"]], [TRACE, 101]);
+      }
+      assert.deepEqual(handshake.head.all("traceparent"), [`00-${TRACE}-${call.spanId}-01`]);
+      assert.equal((await record())["span_id"], own.spanId);
+    });
+  } finally {
+    await collector.close();
+  }
+});
 
 test(
   "what is refused and what fails is told by its kind",
