@@ -10,6 +10,7 @@
 import { decodeEscape, mayBecomeEscape } from "./_escapes.ts";
 import type { SecretAutomaton } from "./_secret_automaton.ts";
 
+const BACKSLASH = 0x5c;
 /** Only texts made for it are read in more ways at once. */
 const MANY_READINGS = 8;
 
@@ -113,12 +114,32 @@ export class SecretScanner {
     let index = from - base;
     for (; index < window.length; index++) {
       const label = classes[window[index]!]!;
-      if (label >= escapeClass) break;
-      state = automaton.step(state, label);
+      if (label < escapeClass) state = automaton.step(state, label);
+      else {
+        const next = this.#passEscape(window, index, state);
+        if (next === undefined) break;
+        state = next;
+        index++;
+      }
       if (whole[state] !== 0) this.#note({ state, escapes }, base + index + 1);
     }
     this.#readings = [{ state, escapes: state === 0 ? undefined : escapes }];
     return base + index;
+  }
+
+  /**
+   * The state after two bytes at `index` that are an escape such as `\n` and can only be read as they
+   * stand: nothing goes on with what it stands for. Of such is most JSON.
+   */
+  #passEscape(window: Uint8Array, index: number, state: number): number | undefined {
+    const automaton = this.#automaton;
+    const { classes, escapeClass, whole } = automaton;
+    const label = classes[window[index + 1] ?? BACKSLASH]!;
+    if (label >= escapeClass || mayBecomeEscape(window, index, index + 2)) return undefined;
+    const value = decodeEscape(window, index, index + 2);
+    if (value >= 0 && automaton.step(state, classes[value]!) !== 0) return undefined;
+    const first = automaton.step(state, classes[window[index]!]!);
+    return whole[first] === 0 ? automaton.step(first, label) : undefined;
   }
 
   #scanByte(window: Uint8Array, base: number, offset: number): void {
