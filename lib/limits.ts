@@ -97,8 +97,10 @@ export const DEFAULT_GENERATOR_TIMEOUT_SECONDS: number = 30;
 export const MAX_NUMERIC_DATE_SECONDS: number = 8_640_000_000_000;
 /** Most clock skew that a policy may grant, in seconds: more would be a second lifetime. */
 export const MAX_LEEWAY_SECONDS: number = 3600;
-/** Shortest secret that is taken out of relayed headers, in characters: shorter ones occur by chance. */
+/** Shortest secret that is taken out of answers, in characters: shorter ones occur by chance. */
 export const MIN_REDACTED_CHARS: number = 8;
+/** Most ways in which escapes of one text are read at once: only texts made for it have more. */
+export const MAX_SECRET_READINGS: number = 8;
 /** Longest delay that a timer takes, in milliseconds: beyond it timers fire at once. */
 export const MAX_TIMER_MS: number = 2_147_483_647;
 /** Largest declared body handed over as it is, in bytes: watching every piece of it would cost more. */

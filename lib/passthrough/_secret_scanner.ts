@@ -7,12 +7,11 @@
  * @module
  */
 
+import { MAX_SECRET_READINGS } from "../limits.ts";
 import { decodeEscape, mayBecomeEscape } from "./_escapes.ts";
 import type { SecretAutomaton } from "./_secret_automaton.ts";
 
 const BACKSLASH = 0x5c;
-/** Only texts made for it are read in more ways at once. */
-const MANY_READINGS = 8;
 
 /** An escape that was read as the byte it stands for, and those before it. */
 interface ReadEscape {
@@ -188,7 +187,7 @@ export class SecretScanner {
       if (all.some((other) => this.#covers(other, reading, end))) continue;
       all = [...all.filter((other) => !this.#covers(reading, other, end)), reading];
     }
-    return all.length > MANY_READINGS ? this.#thin(all) : all;
+    return all.length > MAX_SECRET_READINGS ? this.#thin(all) : all;
   }
 
   /** Leaves out readings that find what others find, though these may take an escape for less of it. */

@@ -63,6 +63,7 @@ export interface Credential {
 const TOKEN_REGEXP = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const HEADER_VALUE_REGEXP = /^[\t\x20-\x7e]*$/;
 const LONE_SURROGATE_REGEXP = /\p{Surrogate}/u;
+
 /**
  * Builds the credential of a route from a provider's fields and the keyring.
  *
