@@ -1,20 +1,8 @@
 /** Which traces are recorded: the samplers of OpenTelemetry. @module */
 
+import type { SamplerName } from "./settings.ts";
 import { SAMPLED_FLAG } from "./trace_context.ts";
 import type { TraceParent } from "./trace_context.ts";
-
-/** The samplers that can be named, as `OTEL_TRACES_SAMPLER` spells them. */
-export const SAMPLER_NAMES = [
-  "always_on",
-  "always_off",
-  "traceidratio",
-  "parentbased_always_on",
-  "parentbased_always_off",
-  "parentbased_traceidratio",
-] as const;
-
-/** Name of a sampler. */
-export type SamplerName = (typeof SAMPLER_NAMES)[number];
 
 /** Decides whether a trace is recorded, from its id and the caller's part of it. */
 export type Sampler = (traceId: string, parent: TraceParent | undefined) => boolean;

@@ -15,8 +15,15 @@ import {
   MAX_TIMER_MS,
 } from "../limits.ts";
 import type { Env, HeaderList } from "../ports.ts";
-import { SAMPLER_NAMES } from "./sampler.ts";
-import type { SamplerName } from "./sampler.ts";
+
+/** Name of a sampler, as `OTEL_TRACES_SAMPLER` spells it. */
+export type SamplerName =
+  | "always_on"
+  | "always_off"
+  | "traceidratio"
+  | "parentbased_always_on"
+  | "parentbased_always_off"
+  | "parentbased_traceidratio";
 
 /** Where and how one kind of telemetry is sent. */
 export interface SignalSettings {
@@ -50,6 +57,14 @@ export interface TelemetrySettings {
 
 type Signal = "TRACES" | "METRICS";
 
+const SAMPLER_NAMES: readonly SamplerName[] = [
+  "always_on",
+  "always_off",
+  "traceidratio",
+  "parentbased_always_on",
+  "parentbased_always_off",
+  "parentbased_traceidratio",
+];
 const SIGNALS: readonly Signal[] = ["TRACES", "METRICS"];
 const PREFIX = "OTEL_EXPORTER_OTLP_";
 const DEFAULT_SERVICE_NAME = "ati-proxy";

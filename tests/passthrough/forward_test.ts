@@ -247,6 +247,31 @@ test("forward() relays status, reason and headers and adds its own in place", as
   assert.deepEqual(ends, [{ bytesSent: 0, bytesReceived: 0 }]);
 });
 
+test("forward() asks for fields to add only when it calls the upstream; the route's own win", async () => {
+  const route = makeRoute({ ...BEARER, deny_paths: ["/denied"] });
+  const { upstream, sent } = fakeUpstream();
+  let asked = 0;
+  const go = (path: string): Promise<Response> =>
+    forward({
+      route,
+      request: new Request("http://localhost/", { headers: { traceparent: "theirs" } }),
+      target: makeTarget(path),
+      requestHeaders: () => {
+        asked += 1;
+        return [["traceparent", "ours"], ["authorization", "not this one"]];
+      },
+    }, { upstream });
+  await assert.rejects(go("/x/denied"), { code: "ERR_PATH_DENIED" });
+  assert.equal(asked, 0);
+  await go("/x/a");
+  const fields = sent[0]?.headers ?? [];
+  const all = (name: string): string[] =>
+    fields.filter(([one]) => one === name).map(([, value]) => value);
+  assert.deepEqual(all("traceparent"), ["ours"]);
+  assert.deepEqual(all("authorization"), [`Bearer ${SECRET}`]);
+  assert.equal(asked, 1);
+});
+
 test("forward() rejects with what the upstream rejects with", async () => {
   const failure = new TypeError("upstream");
   const input = {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseManifest } from "../../lib/manifest/parse.ts";
 import { createRouteTable } from "../../lib/passthrough/route_table.ts";
-import { decideRoute, isAdminPath, isNamedPath } from "../../lib/proxy/decide.ts";
+import { decideRoute, isAdminPath, isNamedPath, labelNamedPath } from "../../lib/proxy/decide.ts";
 
 const ANY_HOST = `[provider]
 name = "all"
@@ -73,4 +73,23 @@ test("isAdminPath() ends at a segment boundary", () => {
     ),
     [true, true, true, false, false],
   );
+});
+
+test("labelNamedPath() has a handful of labels, whatever is asked for", () => {
+  for (
+    const [path, label] of [
+      ["/health", "/health"],
+      ["/metrics", "/metrics"],
+      ["/tools", "/tools"],
+      ["/tools/anything", "/tools/*"],
+      ["/skills/resolve", "/skills/resolve"],
+      ["/skills/a/b", "/skills/*"],
+      ["/skillati/a", "/skillati/*"],
+      ["/admin/keys", "/admin/keys"],
+      ["/admin/keys/7", "/admin/keys"],
+    ] as const
+  ) {
+    assert.ok(isNamedPath(path));
+    assert.equal(labelNamedPath(path), label);
+  }
 });

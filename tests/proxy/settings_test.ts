@@ -196,3 +196,22 @@ test("parseProxySettings() refuses a database, which would not be used", () => {
   });
   assert.equal(parse({ ATI_DB_URL: " " }).port, 8090);
 });
+
+test("parseProxySettings() takes a token for the metrics that cannot be guessed, and never shows it", () => {
+  assert.equal(parse({ ATI_METRICS_TOKEN: ` ${"x".repeat(16)} ` }).metricsToken, "x".repeat(16));
+  assert.equal(parse({ ATI_METRICS_TOKEN: "" }).metricsToken, undefined);
+  for (const token of ["canary-is-short", "canary with a blank", "canary-canary-canary-\u00e9"]) {
+    assert.throws(() => parse({ ATI_METRICS_TOKEN: token }), (error: unknown) => {
+      assert.ok(error instanceof ConfigError);
+      assert.match(error.message, /ATI_METRICS_TOKEN/);
+      assert.ok(!`${error.message}${error.hint}`.includes("canary"));
+      return true;
+    });
+  }
+});
+
+test("parseProxySettings() reads OpenTelemetry's variables", () => {
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" };
+  assert.equal(parse(endpoint).telemetry?.traces?.url, "http://c:4318/v1/traces");
+  assert.throws(() => parse({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }), ConfigError);
+});
