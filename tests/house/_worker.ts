@@ -82,7 +82,7 @@ async function openProxy(env: WorkerEnv): Promise<Proxy> {
     sandbox_signing_shared_secret: env.SIGNING_SECRET,
   });
   return await createProxy({
-    version: "0.1.0",
+    version: "0.2.0",
     atiDir: "worker",
     bind: "127.0.0.1",
     port: 8090,
