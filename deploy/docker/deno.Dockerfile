@@ -5,7 +5,8 @@
 FROM node:22-bookworm-slim AS packages
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev
+# Without the compiler that a package would use if it were there.
+RUN npm ci --omit=dev --omit=optional --omit=peer
 
 FROM denoland/deno:2.9.6
 ENV ATI_DIR=/var/lib/ati ATI_BIND=0.0.0.0 PORT=8090 ATI_ENABLE_PASSTHROUGH=1 \

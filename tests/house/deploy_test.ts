@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 import { parse as parseYaml } from "yaml";
 import { loadManifests } from "../../lib/manifest/load.ts";
 import { createRouteTable } from "../../lib/passthrough/route_table.ts";
+import { parseProxySettings } from "../../lib/proxy/settings.ts";
 import { testRuntime } from "../helpers/runtime.ts";
 import { readText, ROOT } from "./_tree.ts";
 
@@ -56,6 +57,8 @@ test("the units parse, run as nobody special and keep what the service must have
   assert.deepEqual(service?.get("ProtectSystem"), ["strict"]);
   assert.deepEqual(service?.get("NoNewPrivileges"), ["true"]);
   assert.deepEqual(service?.get("CapabilityBoundingSet"), [""]);
+  // Settings that are not there must not be the ones of a proxy that enforces nothing.
+  assert.deepEqual(service?.get("EnvironmentFile"), ["/etc/ati/ati.env"]);
   // JavaScript is compiled while it runs.
   assert.equal(service?.has("MemoryDenyWriteExecute"), false);
   const rotation = parseUnit(readText("deploy/systemd/ati-rotate-keyring.service")).get("Service");
@@ -74,6 +77,27 @@ test("no unit keeps only the first word of a variable, or a secret", () => {
       assert.doesNotMatch(value, /OP_SERVICE_ACCOUNT_TOKEN|SECRET|ATI_KEY_/);
     }
   }
+});
+
+test("the settings of the service are ones that the proxy knows", () => {
+  const unit = parseUnit(readText("deploy/systemd/ati.service")).get("Service");
+  const example = readText("deploy/systemd/ati.env.example").split("\n");
+  const lines = [
+    ...unit?.get("Environment") ?? [],
+    ...example.filter((line) => line.includes("=")).map((line) => line.replace(/^#/, "")),
+  ];
+  const known = readText("lib/proxy/settings.ts") + readText("lib/jwt/config.ts");
+  const variables = new Map(lines.map((line): [string, string] => {
+    const [, name = "", value = ""] = /^([A-Z_]+)=(\S*)$/.exec(line) ?? [];
+    assert.ok(name !== "" && known.includes(`"${name}"`), `the proxy does not read: ${line}`);
+    return [name, value];
+  }));
+  const env = { get: (name: string) => variables.get(name), names: () => [...variables.keys()] };
+  const settings = parseProxySettings({ env });
+  assert.deepEqual(
+    [settings.bind, settings.port, settings.enablePassthrough, settings.signature.mode],
+    ["127.0.0.1", 8080, true, "log"],
+  );
 });
 
 test("systemd understands the units", { skip: process.platform !== "linux" }, () => {
@@ -95,8 +119,8 @@ test("every command line in the units and images is one that ati knows", async (
   );
   assert.equal(lines.length, 3);
   const node = parseDockerfile(readText("deploy/docker/node.Dockerfile"));
-  const command = JSON.parse(node.findLast(([name]) => name === "CMD")?.[1] ?? "[]") as string[];
-  for (const words of [...lines, ["proxy", ...command]]) {
+  const entry = JSON.parse(node.findLast(([name]) => name === "ENTRYPOINT")?.[1] ?? "") as string[];
+  for (const words of [...lines, entry.slice(2)]) {
     const line = parseCommandLine(words);
     assert.equal(line.kind, "run", words.join(" "));
   }
@@ -108,6 +132,8 @@ test("Caddy passes everything on as it is, but the metrics", () => {
     const text = readText(file);
     assert.doesNotMatch(text, /^\s*(?:forward_auth|handle_path|uri|rewrite|header_up|header)\b/m);
     assert.match(text, /respond @metrics 404/);
+    // At -1, Caddy lets a request go on when its client has left.
+    assert.doesNotMatch(text, /flush_interval -1/);
     assert.equal(text.split("{").length, text.split("}").length);
     ask("caddy", ["adapt", "--config", join(ROOT, file), "--validate"]);
   }
@@ -117,13 +143,13 @@ test("nginx passes paths on raw and streams both bodies", () => {
   const text = readText("deploy/nginx/ati.conf");
   // With a path behind the address nginx would send the decoded, normalised path.
   assert.match(text, /proxy_pass http:\/\/ati_proxy;/);
-  for (const off of ["merge_slashes", "proxy_buffering", "proxy_request_buffering"]) {
-    assert.match(text, new RegExp(`${off} +off;`));
+  for (const off of ["merge_slashes", "proxy_buffering", "proxy_request_buffering", "gzip"]) {
+    assert.match(text, new RegExp(`\\s${off} +off;`));
   }
   assert.equal(text.split("{").length, text.split("}").length);
   // Without the certificate, which is the operator's.
   const plain = text.replaceAll(/^ *ssl_.*$/gm, "").replaceAll(/ ssl http2/g, "")
-    .replaceAll(/listen (\[::\]:)?\d+/g, "listen $10");
+    .replaceAll("/var/log/nginx/", `${folder}/`);
   mkdirSync(join(folder, "logs"));
   writeFileSync(
     join(folder, "nginx.conf"),
@@ -154,9 +180,12 @@ test("the images run without privileges, check their health and copy what is the
     assert.equal(last("USER"), "1000:1000", file);
     assert.match(last("HEALTHCHECK"), /CMD \[.*\/health.*\]$/, file);
     assert.ok(Array.isArray(JSON.parse(last("ENTRYPOINT"))), file);
+    // As variables: a flag in the image would win over what the operator sets.
+    assert.ok(/ATI_ENABLE_PASSTHROUGH=1.* ATI_SIG_VERIFY_MODE=enforce/.test(last("ENV")), file);
     for (const [name, text] of instructions) {
       if (name !== "COPY" || text.startsWith("--from")) continue;
       for (const source of text.split(" ").slice(0, -1)) {
+        assert.notEqual(source, ".", `${file}: copies what may be secret`);
         assert.ok(existsSync(join(ROOT, source)), `${file}: ${source}`);
       }
     }
