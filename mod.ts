@@ -193,8 +193,8 @@ export {
   setCredential,
 } from "./lib/keyring/mod.ts";
 export type {
-  KeyringPaths,
   KeyringFiles,
+  KeyringPaths,
   KeyringPorts,
   KeyringSource,
   LoadedKeyring,
