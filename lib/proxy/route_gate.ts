@@ -42,6 +42,8 @@ type KnownPath = Exclude<PathVerdict, { code: "ERR_PATH_INVALID" }>;
 
 const TOKEN_HEADER = "x-ati-token";
 const UNTOKENED: Identity = { authenticatedBy: "none" };
+// RFC 7519 §3: a header that is a JSON object, so it begins with the base64url of `{"`.
+const JWT_REGEXP = /\beyJ[\w-]*\.[\w-]+\.[\w-]+/;
 // What frameworks take in place of the method or the path of the request line.
 const OVERRIDES: ReadonlySet<string> = new Set([
   "x-http-method",
@@ -57,7 +59,7 @@ const NEITHER: Refusal = {
   reason: "signature_or_token_required",
   detail: "unauthorized: this route needs a valid sandbox signature or a session token",
 };
-const SAME_TOKEN: Refusal = {
+const TOKEN_UPSTREAM: Refusal = {
   code: "ERR_BAD_REQUEST",
   reason: "session_token_in_authorization",
   detail:
@@ -76,7 +78,8 @@ export function needsSignature({ auth }: Route): boolean {
  *
  * With `auth = "any"` a valid signature is enough; an exempt path has none, since nobody looked at it.
  * The signature that `signature` and `signature+jwt` ask for is the signature gate's to judge. A
- * request whose header fields name another method or path needs the scope of the whole route.
+ * request whose header fields name another method or path needs the scope of the whole route. And
+ * whoever may go on is refused (400) who would send a session token upstream.
  *
  * @param facts Route, target, request and the signature gate's finding.
  * @param verifier Verifies session tokens; without one no token is valid.
@@ -86,13 +89,19 @@ export function authorizeRoute(
   verifier: TokenVerifier | undefined,
 ): MaybePromise<RouteVerdict> {
   const { route, target, request: { headers }, signature } = facts;
-  if (route.auth === "signature") return { ok: true, identity: UNTOKENED };
+  const isSignatureEnough = route.auth === "signature";
+  // By far the most requests: nothing to be found in them.
+  if (isSignatureEnough && !JWT_REGEXP.test(headers.get("authorization") ?? "")) {
+    return { ok: true, identity: UNTOKENED };
+  }
   const path = resolvePath(route, target);
   if (!path.allowed && path.code === "ERR_PATH_INVALID") {
     return { ok: false, refusal: { code: path.code, reason: path.reason } };
   }
   const isEither = route.auth === "any";
-  if (isEither && signature?.valid === true) return admit(UNTOKENED, facts, path);
+  if (isSignatureEnough || (isEither && signature?.valid === true)) {
+    return admit(UNTOKENED, facts, path, verifier);
+  }
   const sent: TokenHeaders = {
     // What goes upstream is the upstream's: never read, so that it is never taken for a token.
     authorization: path.keepsAuthorization ? null : headers.get("authorization"),
@@ -103,22 +112,44 @@ export function authorizeRoute(
   }
   const asked = identifyByToken(sent, verifier);
   return asked instanceof Promise
-    ? asked.then((verdict) => judge(verdict, facts, path))
-    : judge(asked, facts, path);
+    ? asked.then((verdict) => judge(verdict, facts, path, verifier))
+    : judge(asked, facts, path, verifier);
 }
 
-function judge(verdict: IdentityVerdict, facts: RouteFacts, path: KnownPath): RouteVerdict {
+function judge(
+  verdict: IdentityVerdict,
+  facts: RouteFacts,
+  path: KnownPath,
+  verifier: TokenVerifier | undefined,
+): MaybePromise<RouteVerdict> {
   if (!verdict.ok) return { ok: false, refusal: explain(verdict.refusal) };
   const { identity } = verdict;
   const refusal = refuseAccess(identity.claims, facts, path);
-  return refusal === undefined ? admit(identity, facts, path) : { ok: false, refusal, identity };
+  return refusal === undefined
+    ? admit(identity, facts, path, verifier)
+    : { ok: false, refusal, identity };
 }
 
 /** A session token must not go upstream, also where its holder sends it so. */
-function admit(identity: Identity, { request }: RouteFacts, path: KnownPath): RouteVerdict {
-  return path.keepsAuthorization && repeatsToken(request.headers)
-    ? { ok: false, refusal: SAME_TOKEN, identity }
-    : { ok: true, identity, path };
+function admit(
+  identity: Identity,
+  { request: { headers } }: RouteFacts,
+  path: KnownPath,
+  verifier: TokenVerifier | undefined,
+): MaybePromise<RouteVerdict> {
+  const admitted = { ok: true, identity, path } as const;
+  if (!path.keepsAuthorization) return admitted;
+  const refused = { ok: false, refusal: TOKEN_UPSTREAM, identity } as const;
+  if (repeatsToken(headers)) return refused;
+  // Not the token that was shown, but one of ours all the same.
+  const found = JWT_REGEXP.exec(headers.get("authorization") ?? "")?.[0];
+  if (found === undefined || verifier === undefined) return admitted;
+  const verdict = identifyByToken({ authorization: null, atiToken: found }, verifier);
+  return verdict instanceof Promise
+    ? verdict.then(({ ok }) => ok ? refused : admitted)
+    : verdict.ok
+    ? refused
+    : admitted;
 }
 
 function repeatsToken(headers: Headers): boolean {
@@ -144,11 +175,12 @@ function refuseAccess(
     ? everything
     : { scope, method: method.toUpperCase(), path: path.path };
   if (checkPassthroughScope(access, granted)) return undefined;
+  const needed = formatPassthroughScope(access);
   return {
     code: "ERR_SCOPE_DENIED",
     reason: "insufficient_scope",
-    detail: `forbidden: this route needs scope "${scope}"`,
-    scope: formatPassthroughScope(access),
+    detail: `forbidden: this request needs scope "${needed}" or a wider one`,
+    scope: needed,
   };
 }
 

@@ -228,6 +228,35 @@ test("a token that is sent in both headers is refused where one of them goes ups
   }
 });
 
+test("no session token goes upstream in the Authorization that does, whoever else vouches for the caller", async () => {
+  const token = await issueTestToken({ scope: "passthrough:chat" });
+  const another = await issueTestToken({ scope: "help" });
+  const signature = await signed("/chat/own/x");
+  for (
+    const [auth, vouched] of [
+      ["signature", signature],
+      ["any", signature],
+      ["any", { "x-ati-token": token }],
+      ["jwt", { "x-ati-token": token }],
+      ["signature+jwt", { ...signature, "x-ati-token": token }],
+    ] as const
+  ) {
+    const gate = await createGate(auth, KEEPING);
+    for (const value of [`Bearer ${another}`, another, `Bearer "${another}"`, `T t=${another}`]) {
+      const headers = { ...vouched, authorization: value };
+      const response = await gate.send("/chat/own/x", { headers });
+      assert.deepEqual(await reasonOf(response), [400, "session_token_in_authorization"], auth);
+    }
+    // Of the form of a token, and none of ours.
+    const foreign = `Bearer ${another.slice(0, -8)}AAAAAAAA`;
+    const served = await gate.send("/chat/own/x", {
+      headers: { ...vouched, authorization: foreign },
+    });
+    assert.equal(served.status, 200, auth);
+    assert.deepEqual(gate.received.map((sent) => sent.get("authorization")), [foreign]);
+  }
+});
+
 test("a route that takes either needs no token where the signature is valid, and keeps to it where not", async () => {
   const gate = await createGate("any", `${KEEPING}\ndeny_paths = ["/keys"]`);
   const valid = await signed("/chat/own/x");
