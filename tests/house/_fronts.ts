@@ -92,7 +92,11 @@ ${site}
   mkdirSync(join(folder, "logs"), { recursive: true });
   const file = join(folder, "nginx.conf");
   writeFileSync(file, text);
-  return await run("nginx", ["-p", folder, "-e", "stderr", "-c", file], { port, plainPort, folder });
+  return await run("nginx", ["-p", folder, "-e", "stderr", "-c", file], {
+    port,
+    plainPort,
+    folder,
+  });
 }
 
 async function startCaddy({ folder, proxyPort }: FrontInput): Promise<Front> {
@@ -128,7 +132,12 @@ async function run(
 ): Promise<Front> {
   const child = spawn(name, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env["PATH"], HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
+    env: {
+      PATH: process.env["PATH"],
+      HOME: folder,
+      XDG_DATA_HOME: folder,
+      XDG_CONFIG_HOME: folder,
+    },
   });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) {
