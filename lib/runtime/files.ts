@@ -70,8 +70,12 @@ export const systemFiles: FileStore = {
   },
 };
 
+// What is there belongs to the process that reads it: pipes of a shell are open already.
+const OWN_PIPE_REGEXP = /^\/(?:dev|proc)\//;
+
 async function readWhole(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
   const action = `Cannot read ${path}`;
+  if (!OWN_PIPE_REGEXP.test(path)) await refuseNamedPipe(path, action);
   const file = await ifThere(fs.open(path, constants.O_RDONLY), "ERR_FILE_READ", action);
   if (file === undefined) return undefined;
   try {
@@ -79,6 +83,13 @@ async function readWhole(path: string, maxBytes: number): Promise<Uint8Array | u
   } finally {
     await file.close();
   }
+}
+
+// Opening one waits for a writer, and nothing ends that: no timer, no signal that we handle.
+async function refuseNamedPipe(path: string, action: string): Promise<void> {
+  const facts = await ifThere(fs.stat(path), "ERR_FILE_READ", action);
+  if (facts?.isFIFO() !== true) return;
+  throw new FileError("ERR_FILE_READ", `${action}: it is a named pipe`, { reason: "named_pipe" });
 }
 
 // The size that stat tells is a hint: pipes and /proc say 0, and files grow.

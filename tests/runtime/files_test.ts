@@ -49,6 +49,21 @@ describe("systemFiles", () => {
     await assert.rejects(files.read("/dev/zero", { maxBytes: 1000 }), { reason: "too_large" });
   });
 
+  it("read() refuses a named pipe, which would keep it waiting for a writer", async () => {
+    const pipe = at("pipe.toml");
+    await untilExit(spawn("mkfifo", [pipe]));
+    symlinkSync(pipe, at("link.toml"));
+    for (const path of [pipe, at("link.toml")]) {
+      await assert.rejects(files.read(path), { code: "ERR_FILE_READ", reason: "named_pipe" });
+    }
+  });
+
+  it("read() reads a pipe that somebody opened for us, as shells do", async () => {
+    const command = programCommand("_read_program.ts", ["/dev/stdin"]);
+    const child = spawn("sh", ["-c", 'printf "piped\\n" | "$@"', "sh", ...command]);
+    assert.equal(await firstLine(child), "piped");
+  });
+
   it("read() and list() name path and system code in a refusal, and nothing else", async () => {
     await assert.rejects(files.read(folder), {
       code: "ERR_FILE_READ",
