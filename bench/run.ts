@@ -1,5 +1,5 @@
 /**
- * The benchmarks: `npm run bench [-- operations start proxy]`. Loopback only, about five minutes.
+ * The benchmarks: `npm run bench [-- operations start proxy]`. Loopback only, two to six minutes.
  *
  * @module
  */
@@ -28,7 +28,7 @@ const parts = Object.entries(PARTS).filter(([name]) =>
   wanted.length === 0 || wanted.includes(name)
 );
 if (parts.length === 0) {
-  console.error(`Usage: npm run bench [-- ${Object.keys(PARTS).join(" ")}]`);
+  console.error(`Usage: npm run bench [-- ${Object.keys(PARTS).join(" | ")}]`);
   process.exitCode = 2;
 } else if (!existsSync("dist/ati.cjs")) {
   console.error("Build first: npm run build");

@@ -76,7 +76,7 @@ export const TOKEN: CommandSpec = {
       examples: [
         'ati token issue --sub agent-7 --scope "tool:github:* help" --ttl 1h',
         'eval "$(ati token issue --sub agent-7 --scope help --export)"',
-        'ati token issue --sub ci --scope "tool:*" --key jwt-private.pem --rate "tool:*=10/min"',
+        'ati token issue --sub ci --scope "tool:*" --rate "tool:*=10/min"',
       ],
       run: async (context) => (await import("./token_issue.ts")).issue(context),
     },

@@ -88,7 +88,7 @@ async function readSigningSecret({ runtime, options }: CommandContext): Promise<
   throw new ConfigError(`Cannot sign: there is no ${SIGNING_SECRET_NAME}`, {
     reason: "missing_key",
     hint: `set ATI_KEY_${SIGNING_SECRET_NAME.toUpperCase()}, store it with ` +
-      `\`ati key set ${SIGNING_SECRET_NAME} -\`, or give --secret-file`,
+      `\`ati key set ${SIGNING_SECRET_NAME}\`, or give --secret-file`,
   });
 }
 
@@ -107,6 +107,9 @@ async function signOrExplain(request: SigningInput, options: SignSandboxOptions)
     return await signSandboxRequest(request, options);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw usageError(error.message, "for example: ati sign POST '/v1/chat?x=1' --body-file r.json");
+    throw usageError(
+      error.message,
+      "give the method and what follows the host: ati sign GET '/v1/chat?x=1'",
+    );
   }
 }

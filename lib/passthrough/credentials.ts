@@ -148,7 +148,7 @@ function listExtraHeaders(
       if (secret === undefined) {
         throw new ConfigError(
           `Cannot build credential: extra_headers "${name}" needs keyring entry "${key}"`,
-          { reason: "missing_entry", hint: `Set it with: ati key set ${key} -` },
+          { reason: "missing_entry", hint: `Set it with: ati key set ${key}` },
         );
       }
       used.push(secret);

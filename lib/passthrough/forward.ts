@@ -250,7 +250,7 @@ function assertCredential(route: Route): void {
   throw new PassthroughError(
     "ERR_CREDENTIAL_MISSING",
     `Cannot forward the request: route "${route.name}" needs keyring entry "${key}"`,
-    { reason: "missing_credential", hint: `Set it with: ati key set ${key} -` },
+    { reason: "missing_credential", hint: `Set it with: ati key set ${key}` },
   );
 }
 

@@ -48,7 +48,7 @@ export function assertStartable(config: ProxyConfig, sources: ProxySources): voi
       {
         reason: "no_signing_secret",
         hint:
-          `Run \`ati key set ${SIGNING_SECRET_NAME} -\` and paste the sandboxes' secret, or set ` +
+          `Run \`ati key set ${SIGNING_SECRET_NAME}\` and paste the sandboxes' secret, or set ` +
           `${SIGNING_SECRET_VARIABLE} and start with --env-keys, or use --sig-verify-mode log.`,
       },
     );
@@ -135,7 +135,9 @@ export function findNotices(
 function noticeUnverifiable(config: ProxyConfig, state: ProxyState): Notice[] {
   const { mode } = config.signature;
   if (state.hasSecret) return [];
-  const hint = `Set keyring entry ${SIGNING_SECRET_NAME} or ${SIGNING_SECRET_VARIABLE}.`;
+  const hint =
+    `Run \`ati key set ${SIGNING_SECRET_NAME}\`, or set ${SIGNING_SECRET_VARIABLE} and ` +
+    "start with --env-keys.";
   if (mode === "enforce") {
     const message = "no signing secret is left: every request that needs a signature is refused";
     return [{ level: "error", message, fields: { hint } }];
@@ -224,7 +226,7 @@ function noticeMissingCredentials(state: ProxyState): Notice[] {
       warn("a route lacks its credential", {
         route: name,
         keyring_entry: missingCredential,
-        hint: `Run \`ati key set ${missingCredential} -\`.`,
+        hint: `Run \`ati key set ${missingCredential}\`.`,
       }),
     ]
   );

@@ -48,7 +48,7 @@ export function assertEitherKeys(config: ProxyConfig, sources: ProxySources): vo
       `--env-keys: ${SIGNING_SECRET_VARIABLE}) is missing`,
     {
       reason: "no_route_keys",
-      hint: `${MAKE_KEYS}, or run \`ati key set ${SIGNING_SECRET_NAME} -\`.`,
+      hint: `${MAKE_KEYS}, or run \`ati key set ${SIGNING_SECRET_NAME}\`.`,
     },
   );
 }

@@ -98,7 +98,9 @@ export async function signSandboxRequest(
 function assertSignable({ method, path, query = "" }: SignedRequest): void {
   if (!METHOD_REGEXP.test(method)) throw new TypeError("Cannot sign: bad HTTP method");
   if (!PATH_REGEXP.test(path)) {
-    throw new TypeError("Cannot sign: the path must begin with / and be percent-encoded, no query");
+    throw new TypeError(
+      "Cannot sign: the path must begin with / and be percent-encoded, without query and fragment",
+    );
   }
   if (!QUERY_REGEXP.test(query)) {
     throw new TypeError("Cannot sign: the query must be percent-encoded");

@@ -203,7 +203,10 @@ test("a denial names the missing scope and the route's", async () => {
     );
     if (response.body === null) continue;
     const problem = await readProblem(response);
-    assert.equal(problem["detail"], 'forbidden: this route needs scope "passthrough:chat"');
+    assert.equal(
+      problem["detail"],
+      `forbidden: this request needs scope "${named}" or a wider one`,
+    );
   }
 });
 

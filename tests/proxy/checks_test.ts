@@ -23,7 +23,7 @@ test("createProxy() refuses to enforce signatures without the secret, and says h
       assert.match(error.message, /sandbox_signing_shared_secret/);
       assert.match(error.message, /enforce/);
       assert.match(error.message, /ATI_KEY_SANDBOX_SIGNING_SHARED_SECRET/);
-      assert.match(error.hint ?? "", /ati key set sandbox_signing_shared_secret -/);
+      assert.match(error.hint ?? "", /ati key set sandbox_signing_shared_secret`/);
       return true;
     },
   );

@@ -54,7 +54,7 @@ export function ensureRuntimes(say: (line: string) => void): void {
   const wanted = stampText();
   if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === wanted) return;
   say(
-    "Fetching Node 26, Deno, Bun and workerd from npm for the tests (about 250 MB, once) ...",
+    "Fetching Node 26, Deno, Bun and workerd from npm (about 250 MB, once) ...",
   );
   const [command, ...prefix] = npmCommand();
   const done = spawnSync(
