@@ -27,6 +27,8 @@ export const SIGNATURE_NONCE_BYTES: number = 16;
 export const MAX_CACHED_NONCES: number = 1_000_000;
 /** Largest body that is held to check a signature over it, in bytes. */
 export const MAX_SIGNED_BODY_BYTES: number = 8 * 1024 * 1024;
+/** Bytes of such bodies held at once, by all requests together: a part of what small machines have. */
+export const MAX_HELD_BODY_BYTES: number = 256 * 1024 * 1024;
 /** Most scopes in one token: bounds matching time. */
 export const MAX_SCOPES: number = 1000;
 /** Longest scope that a refusal names, in characters: header blocks end at 8 KiB in many clients. */

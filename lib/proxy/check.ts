@@ -12,6 +12,7 @@ import type { KeyringFiles } from "../keyring/load.ts";
 import { createRouteTable } from "../passthrough/route_table.ts";
 import type { Env, Files } from "../ports.ts";
 import { createNonceCache } from "../signature/nonce_cache.ts";
+import { createBodyRoom } from "./body_room.ts";
 import { assertStartable } from "./checks.ts";
 import type { Notice } from "./checks.ts";
 import { describeRoutes } from "./checked_route.ts";
@@ -96,6 +97,7 @@ function describe(config: ProxyConfig, sources: ProxySources): CheckResult {
     hashes: webHashes,
     now: () => 0,
     nonces: createNonceCache(),
+    room: createBodyRoom(),
   });
   const { jwt } = sources;
   return {

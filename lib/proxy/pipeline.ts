@@ -233,12 +233,21 @@ async function relay(
       { upstream, tunnel, slots },
     );
     exchange.relayed = true;
+    letGoOfBody(exchange);
     endOnce();
     return response;
   } catch (error) {
     if (!isAtiError(error)) throw error;
     return { ...toRefusal(error), ...describeForRoute(error.code, route) };
   }
+}
+
+/** A body that was read is the upstream's now, or nobody's: an answer may stream for hours. */
+function letGoOfBody(exchange: Exchange): void {
+  const { signature } = exchange;
+  if (signature?.release === undefined) return;
+  signature.release();
+  exchange.signature = { ...signature, body: undefined, release: undefined };
 }
 
 function describeForRoute(code: ErrorCode, route: Route): Partial<Refusal> | undefined {
@@ -269,6 +278,7 @@ function finish(
 ): Response {
   const isRefused = !(answer instanceof Response);
   if (isRefused) exchange.refusal = answer;
+  letGoOfBody(exchange);
   const full = isRefused ? createProblemResponse(answer, exchange.requestId) : answer;
   const response = request.method === "HEAD" ? new Response(null, full) : full;
   for (const [name, value] of answerHeaders(exchange, "x-request-id")) {

@@ -10,6 +10,7 @@ import type { FetchHandler } from "../ports.ts";
 import { createSlots } from "../passthrough/slots.ts";
 import { createNonceCache } from "../signature/nonce_cache.ts";
 import { createNamedApp } from "./app.ts";
+import { createBodyRoom } from "./body_room.ts";
 import { assertServable, assertStartable } from "./checks.ts";
 import type { ProxyConfig, ProxyPorts, StartupRecord } from "./config.ts";
 import { openObservation } from "./observation.ts";
@@ -87,11 +88,11 @@ export interface Proxy {
  */
 export async function createProxy(config: ProxyConfig, ports: ProxyPorts): Promise<Proxy> {
   const { upstream, log = ignoreRecord, hashes = webHashes, now = Date.now } = ports;
-  const nonces = createNonceCache();
+  const statePorts = { hashes, now, nonces: createNonceCache(), room: createBodyRoom() };
 
   async function load(assertSound: typeof assertStartable): Promise<ProxyState> {
     const sources = await config.load();
-    const prepared = prepareState(config, sources, assertSound, { hashes, now, nonces });
+    const prepared = prepareState(config, sources, assertSound, statePorts);
     for (const { level, message, fields } of prepared.notices) log(level, message, fields);
     return prepared.state;
   }

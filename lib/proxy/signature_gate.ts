@@ -9,6 +9,7 @@ import { chain } from "../signature/chain.ts";
 import type { NonceCache } from "../signature/nonce_cache.ts";
 import { verifySandboxSignature } from "../signature/verify.ts";
 import type { ReplayTerms, SignatureReason, SignatureVerdict } from "../signature/verify.ts";
+import type { BodyRoom } from "./body_room.ts";
 import type { Refusal } from "./problems.ts";
 import { isAdminPath, METRICS_PATH } from "./decide.ts";
 import type { SignatureMode, SignatureSettings } from "./settings.ts";
@@ -40,6 +41,8 @@ export interface SignatureOutcome {
   readonly statusHeader?: string | undefined;
   /** The request's body, where it was read to check it: whoever goes on with the request needs it. */
   readonly body?: RequestBody | undefined;
+  /** Gives back the room that the body took; to be called when nobody needs it any more. */
+  readonly release?: (() => void) | undefined;
 }
 
 /** What a gate is made of. */
@@ -54,6 +57,8 @@ export interface SignatureGateInput {
   readonly now: Clock;
   /** Nonces that were used. */
   readonly nonces: NonceCache;
+  /** Room for the bodies that are held. */
+  readonly room: BodyRoom;
 }
 
 /**
@@ -101,6 +106,7 @@ export function createSignatureGate(input: SignatureGateInput): SignatureGate {
 interface Finding {
   readonly reason: SignatureReason;
   readonly body?: RequestBody | undefined;
+  readonly release?: (() => void) | undefined;
 }
 
 // The nonce comes before the body: until then nothing is awaited that the client decides on, so that
@@ -108,13 +114,23 @@ interface Finding {
 function settle(
   { reason, terms }: SignatureVerdict,
   request: Request,
-  { nonces, hashes, now }: SignatureGateInput,
+  { nonces, hashes, now, room }: SignatureGateInput,
 ): MaybePromise<Finding> {
   if (terms === undefined) return { reason };
   const nonce = nonces.remember(terms, now() / 1000);
   if (nonce === "replayed") return { reason: "replayed_nonce" };
   if (nonce === "full") return { reason: "nonce_cache_full" };
-  return chain(readSignedBody(request), (read) => compareBody(read, terms, hashes));
+  const lease = room.lease();
+  const finding = chain(
+    readSignedBody(request, { lease }),
+    (read) => compareBody(read, terms, hashes),
+  );
+  // What is found at once was found without holding anything.
+  if (!(finding instanceof Promise)) return finding;
+  return finding.then((found) => ({ ...found, release: lease.close }), (error: unknown) => {
+    lease.close();
+    throw error;
+  });
 }
 
 function compareBody(
@@ -127,6 +143,8 @@ function compareBody(
       return { reason: "body_mismatch" };
     case "too_large":
       return { reason: "body_too_large", body: read.body };
+    case "no_room":
+      return { reason: "body_room_full", body: read.body };
     case "none":
     case "whole": {
       const body = read.kind === "whole" ? read.body : undefined;
@@ -138,8 +156,12 @@ function compareBody(
   }
 }
 
-function judge({ reason, body }: Finding, mode: SignatureMode, jobId: string): SignatureOutcome {
-  const outcome = { mode: MODE_LABELS[mode], valid: reason === "valid", reason, jobId, body };
+function judge(
+  { reason, ...held }: Finding,
+  mode: SignatureMode,
+  jobId: string,
+): SignatureOutcome {
+  const outcome = { mode: MODE_LABELS[mode], valid: reason === "valid", reason, jobId, ...held };
   if (mode === "warn") return { ...outcome, statusHeader: reason };
   if (mode === "enforce" && reason !== "valid") {
     return { ...outcome, refusal: { code: "ERR_SIGNATURE", reason } };

@@ -3,6 +3,7 @@
 import { BODY_IDLE_MS, MAX_SIGNED_BODY_BYTES, SMALL_BODY_BYTES } from "../limits.ts";
 import type { MaybePromise, RequestBody } from "../ports.ts";
 import { createAbortFailure } from "../upstream_failures.ts";
+import type { BodyLease } from "./body_room.ts";
 
 /** What there is of a body. */
 export type SignedBody =
@@ -10,6 +11,8 @@ export type SignedBody =
   | { readonly kind: "whole"; readonly body: Uint8Array }
   /** More than is held; `body` where some of it was read: all of it, as a stream. */
   | { readonly kind: "too_large"; readonly body?: RequestBody }
+  /** No room for it beside the bodies of others; `body` as above. */
+  | { readonly kind: "no_room"; readonly body?: RequestBody }
   /** Bytes after a method whose body means nothing and which not every runtime hands out. */
   | { readonly kind: "unexpected" };
 
@@ -17,12 +20,15 @@ export type SignedBody =
 export interface ReadBodyOptions {
   /** How long the client may pause, in milliseconds; default 30 s. */
   readonly idleMs?: number | undefined;
+  /** Room that is taken for what is held, and not given back here; default none is asked for. */
+  readonly lease?: Pick<BodyLease, "take"> | undefined;
 }
 
 // The Fetch standard gives no body to the first two and no request to the others.
 const BODILESS_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "CONNECT", "TRACE", "TRACK"]);
 const DECIMAL_REGEXP = /^[0-9]{1,15}$/;
 const NONE: SignedBody = { kind: "none" };
+const UNBOUNDED: Pick<BodyLease, "take"> = { take: () => true };
 
 /**
  * Reads the body of a request, at most 8 MiB of it. A client that pauses for too long has gone away.
@@ -33,7 +39,7 @@ const NONE: SignedBody = { kind: "none" };
  */
 export function readSignedBody(
   request: Request,
-  { idleMs = BODY_IDLE_MS }: ReadBodyOptions = {},
+  { idleMs = BODY_IDLE_MS, lease = UNBOUNDED }: ReadBodyOptions = {},
 ): MaybePromise<SignedBody> {
   const { headers, method } = request;
   const isChunked = headers.has("transfer-encoding");
@@ -45,10 +51,10 @@ export function readSignedBody(
   // The server holds the client to the length it declares.
   if (length !== undefined && length > MAX_SIGNED_BODY_BYTES) return { kind: "too_large" };
   if (length !== undefined && length <= SMALL_BODY_BYTES) {
-    return readSmall(request, idleMs);
+    return lease.take(length) ? readSmall(request, idleMs) : { kind: "no_room" };
   }
   const { body } = request;
-  return body === null ? NONE : readPieces(body, length, idleMs);
+  return body === null ? NONE : readPieces(body, { length, idleMs, lease });
 }
 
 function declaredLength(headers: Headers): number | undefined {
@@ -60,10 +66,15 @@ async function readSmall(request: Request, idleMs: number): Promise<SignedBody> 
   return { kind: "whole", body: new Uint8Array(await fromClient(request.arrayBuffer(), idleMs)) };
 }
 
+interface Reading {
+  readonly length: number | undefined;
+  readonly idleMs: number;
+  readonly lease: Pick<BodyLease, "take">;
+}
+
 async function readPieces(
   body: ReadableStream<Uint8Array>,
-  length: number | undefined,
-  idleMs: number,
+  { length, idleMs, lease }: Reading,
 ): Promise<SignedBody> {
   const reader = body.getReader();
   let held = new Uint8Array(length ?? SMALL_BODY_BYTES);
@@ -71,8 +82,11 @@ async function readPieces(
   for (;;) {
     const { done, value } = await fromClient(reader.read(), idleMs);
     if (done) return { kind: "whole", body: held.subarray(0, size) };
-    if (size + value.length > MAX_SIGNED_BODY_BYTES) {
-      return { kind: "too_large", body: resume([held.subarray(0, size), value], reader) };
+    const isTooLarge = size + value.length > MAX_SIGNED_BODY_BYTES;
+    // What was only announced takes no memory yet: many who announce and send nothing take no room.
+    if (isTooLarge || !lease.take(value.length)) {
+      const rest = resume([held.subarray(0, size), value], reader);
+      return { kind: isTooLarge ? "too_large" : "no_room", body: rest };
     }
     // Into one buffer: pieces of one byte each would take a hundred times their size.
     if (size + value.length > held.length) held = grow(held, size + value.length);

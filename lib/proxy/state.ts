@@ -13,6 +13,7 @@ import type { Clock, Hashes } from "../ports.ts";
 import type { Manifest } from "../manifest/types.ts";
 import type { NonceCache } from "../signature/nonce_cache.ts";
 import { parseSigningSecret } from "../signature/secret.ts";
+import type { BodyRoom } from "./body_room.ts";
 import { isOpen, SIGNING_SECRET_NAME } from "./config.ts";
 import type { ProxyConfig } from "./config.ts";
 import { createSignatureGate } from "./signature_gate.ts";
@@ -61,6 +62,8 @@ export interface StatePorts {
   readonly now: Clock;
   /** Nonces of signatures that were used; outlives every state. */
   readonly nonces: NonceCache;
+  /** Room for bodies that are held; outlives every state. */
+  readonly room: BodyRoom;
 }
 
 /**

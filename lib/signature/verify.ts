@@ -29,6 +29,7 @@ export type SignatureReason =
   | "replayed_nonce"
   | "nonce_cache_full"
   | "body_too_large"
+  | "body_room_full"
   | "body_mismatch"
   | "valid";
 

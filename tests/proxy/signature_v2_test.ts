@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { webHashes } from "../../lib/encoding/hashes.ts";
-import { MAX_SIGNED_BODY_BYTES } from "../../lib/limits.ts";
+import { MAX_HELD_BODY_BYTES, MAX_SIGNED_BODY_BYTES } from "../../lib/limits.ts";
 import { parseSigningSecret } from "../../lib/signature/secret.ts";
 import { signSandboxRequest } from "../../lib/signature/sign.ts";
 import type { SigningInput } from "../../lib/signature/sign.ts";
@@ -268,4 +268,52 @@ test("a nonce is remembered as long as its signature lasts, of one from the futu
   assert.equal(await reasonOf(await send("/chat/a", { headers })), "replayed_nonce");
   now += 1;
   assert.equal(await reasonOf(await send("/chat/a", { headers })), "expired_timestamp_drift=61s");
+});
+
+test("what is held of bodies is bounded, and given back whatever becomes of the request", async () => {
+  const body = new Uint8Array(MAX_SIGNED_BODY_BYTES);
+  const rounds = MAX_HELD_BODY_BYTES / MAX_SIGNED_BODY_BYTES + 1;
+  const fetch = (): Promise<Response> => Promise.resolve(new Response("ok"));
+  const { send } = await createTestProxy(withMode("enforce", { fetch }));
+  const target = { "/chat/a": 200, "/nowhere": 401 };
+  for (const [path, status] of Object.entries(target)) {
+    for (let round = 0; round < rounds; round++) {
+      const headers = await sign({ path, body });
+      const response = await send(path, { method: "POST", headers, body });
+      assert.equal(response.status, status, `${path} ${round}`);
+    }
+  }
+});
+
+test("beyond the bound a body is refused, and in mode log forwarded unchecked", async () => {
+  const body = new Uint8Array(MAX_SIGNED_BODY_BYTES);
+  const held = MAX_HELD_BODY_BYTES / MAX_SIGNED_BODY_BYTES;
+  for (const mode of ["enforce", "log"] as const) {
+    let answer = (): void => {};
+    const waiting = new Promise<void>((resolve) => answer = resolve);
+    let arrived = 0;
+    let allArrived = (): void => {};
+    const arrival = new Promise<void>((resolve) => allArrived = resolve);
+    const fetch = async (): Promise<Response> => {
+      if (++arrived === held) allArrived();
+      if (arrived <= held) await waiting;
+      return new Response("ok");
+    };
+    const { send, requests } = await createTestProxy(withMode(mode, { fetch }));
+    const header = async (): Promise<RequestInit> => ({
+      method: "POST",
+      headers: await sign({ body }),
+      body,
+    });
+    const first = await Promise.all(Array.from({ length: held }, header));
+    const under = first.map((init) => send("/chat/a", init));
+    await arrival;
+    const late = await send("/chat/a", await header());
+    if (mode === "enforce") assert.equal(await reasonOf(late), "body_room_full");
+    else assert.equal(await late.text(), "ok");
+    assert.equal(requests().at(-1)?.["reason"], "body_room_full", mode);
+    answer();
+    for (const response of await Promise.all(under)) assert.equal(response.status, 200);
+    assert.equal((await send("/chat/a", await header())).status, 200);
+  }
 });

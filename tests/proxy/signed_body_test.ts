@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MAX_SIGNED_BODY_BYTES, SMALL_BODY_BYTES } from "../../lib/limits.ts";
+import { createBodyRoom } from "../../lib/proxy/body_room.ts";
 import { readSignedBody } from "../../lib/proxy/signed_body.ts";
 
 const ABORTED = { code: "ERR_CLIENT_ABORTED" };
@@ -67,6 +68,34 @@ test("readSignedBody() does not begin to read what is declared too large", () =>
   const request = requestOf({ headers, body: stalled() });
   assert.deepEqual(readSignedBody(request), { kind: "too_large" });
   assert.equal(request.bodyUsed, false);
+});
+
+test("readSignedBody() hands on unread, or as a stream, what there is no room for", async () => {
+  const small = requestOf({ headers: { "content-length": "4" }, body: "abcd" });
+  const { lease } = createBodyRoom(3);
+  assert.deepEqual(await readSignedBody(small, { lease: lease() }), { kind: "no_room" });
+  assert.equal(await small.text(), "abcd");
+
+  const pieces = [new Uint8Array([97, 98]), new Uint8Array([99, 100]), new Uint8Array([101])];
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller): void {
+      const next = pieces.shift();
+      if (next === undefined) controller.close();
+      else controller.enqueue(next);
+    },
+  });
+  const read = await readSignedBody(requestOf({ body }), { lease: lease() });
+  assert.equal(read.kind, "no_room");
+  assert.equal(await new Response(read.body as BodyInit).text(), "abcde");
+});
+
+test("readSignedBody() takes no room for what is only announced", async () => {
+  const room = createBodyRoom(8);
+  const headers = { "content-length": String(MAX_SIGNED_BODY_BYTES) };
+  const piece = new Uint8Array(8);
+  const source = { headers, body: stalled(piece) };
+  const reading = readSignedBody(requestOf(source), { idleMs: 200, lease: room.lease() });
+  await assert.rejects(async () => await reading, ABORTED);
 });
 
 test("readSignedBody() gives up on a client that falls silent", async () => {
