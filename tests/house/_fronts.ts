@@ -26,24 +26,39 @@ export interface Front {
   stop(): Promise<void>;
 }
 
-/** What a front is started with. */
-export interface FrontInput {
-  /** An empty folder for its files. */
+/** Where a front's files, and its and the proxy's ports are. */
+export interface Place {
+  /** A folder for its files. */
   readonly folder: string;
   /** Port of the proxy. */
   readonly proxyPort: number;
+  /** Its port with TLS. */
+  readonly port: number;
+  /** Its port without. */
+  readonly plainPort: number;
 }
 
-/** How a front is started. */
+/** How a front is set up. */
 export interface FrontKind {
   readonly name: string;
-  start(input: FrontInput): Promise<Front>;
+  /** The shipped file for a place on loopback. Throws when it lacks what is put in place. */
+  configure(place: Place): string;
+  /** Its arguments, by the file of its configuration. */
+  readonly args: (file: string, folder: string) => readonly string[];
 }
 
 /** The fronts there are files for. */
 export const FRONTS: readonly FrontKind[] = [
-  { name: "nginx", start: startNginx },
-  { name: "caddy", start: startCaddy },
+  {
+    name: "nginx",
+    configure: configureNginx,
+    args: (file, folder) => ["-p", folder, "-e", "stderr", "-c", file],
+  },
+  {
+    name: "caddy",
+    configure: configureCaddy,
+    args: (file) => ["run", "--adapter", "caddyfile", "--config", file],
+  },
 ];
 
 /** True when a program can be run here. */
@@ -61,21 +76,34 @@ export function makeCertificate(folder: string): void {
   if (made.status !== 0) throw new Error(`openssl: ${made.stderr}`);
 }
 
-async function startNginx({ folder, proxyPort }: FrontInput): Promise<Front> {
+/** Starts a front with its shipped file. */
+export async function startFront(
+  kind: FrontKind,
+  { folder, proxyPort }: Pick<Place, "folder" | "proxyPort">,
+): Promise<Front> {
   const [port, plainPort] = await findPorts();
   makeCertificate(folder);
-  const site = readText("deploy/nginx/ati.conf")
-    .replace("127.0.0.1:8080", `127.0.0.1:${proxyPort}`)
-    .replaceAll(/^ *listen \[::\].*\n/gm, "")
-    .replace("listen 80;", `listen 127.0.0.1:${plainPort};`)
-    .replace("listen 443 ", `listen 127.0.0.1:${port} `)
-    .replace("/etc/ssl/ati/fullchain.pem", join(folder, "cert.pem"))
-    .replace("/etc/ssl/ati/privkey.pem", join(folder, "key.pem"))
-    .replaceAll("/var/log/nginx/", `${folder}/`);
+  mkdirSync(join(folder, "logs"), { recursive: true });
+  const file = join(folder, "front.conf");
+  writeFileSync(file, kind.configure({ folder, proxyPort, port, plainPort }));
+  return await run(kind.name, kind.args(file, folder), { port, plainPort, folder });
+}
+
+function configureNginx({ folder, proxyPort, port, plainPort }: Place): string {
+  const site = putInPlace(readText("deploy/nginx/ati.conf"), [
+    ["127.0.0.1:8080", `127.0.0.1:${proxyPort}`],
+    ["listen [::]:80;", ""],
+    ["listen [::]:443 ssl http2;", ""],
+    ["listen 80;", `listen 127.0.0.1:${plainPort};`],
+    ["listen 443 ", `listen 127.0.0.1:${port} `],
+    ["/etc/ssl/ati/fullchain.pem", join(folder, "cert.pem")],
+    ["/etc/ssl/ati/privkey.pem", join(folder, "key.pem")],
+    ["/var/log/nginx/", `${folder}/`],
+  ]);
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${folder}/${name};`).join("\n");
   // As Debian's nginx.conf has it: what it turns on, the site must turn off.
-  const text = `${process.getuid?.() === 0 ? "user root;\n" : ""}daemon off;
+  return `${process.getuid?.() === 0 ? "user root;\n" : ""}daemon off;
 worker_processes 1;
 pid ${folder}/nginx.pid;
 error_log stderr info;
@@ -89,34 +117,27 @@ ${temporary}
 ${site}
 }
 `;
-  mkdirSync(join(folder, "logs"), { recursive: true });
-  const file = join(folder, "nginx.conf");
-  writeFileSync(file, text);
-  return await run("nginx", ["-p", folder, "-e", "stderr", "-c", file], {
-    port,
-    plainPort,
-    folder,
-  });
 }
 
-async function startCaddy({ folder, proxyPort }: FrontInput): Promise<Front> {
-  const [port, plainPort] = await findPorts();
-  makeCertificate(folder);
-  const text = readText("deploy/caddy/Caddyfile")
-    .replace("127.0.0.1:8080", `127.0.0.1:${proxyPort}`)
-    .replace("admin off", `admin off\n\tdefault_bind 127.0.0.1\n\thttp_port ${plainPort}`)
-    .replace("http:// {", `http://:${plainPort} {`)
-    .replace(
+function configureCaddy({ folder, proxyPort, port, plainPort }: Place): string {
+  return putInPlace(readText("deploy/caddy/Caddyfile"), [
+    ["127.0.0.1:8080", `127.0.0.1:${proxyPort}`],
+    ["\tadmin off", `\tadmin off\n\tdefault_bind 127.0.0.1\n\thttp_port ${plainPort}`],
+    ["http:// {", `http://:${plainPort} {`],
+    [
       `\n${FRONT_HOST} {`,
       `\nhttps://${FRONT_HOST}:${port} {\n\ttls ${folder}/cert.pem ${folder}/key.pem`,
-    );
-  const file = join(folder, "Caddyfile");
-  writeFileSync(file, text);
-  return await run("caddy", ["run", "--adapter", "caddyfile", "--config", file], {
-    port,
-    plainPort,
-    folder,
-  });
+    ],
+  ]);
+}
+
+function putInPlace(text: string, places: readonly (readonly [string, string])[]): string {
+  let result = text;
+  for (const [shipped, here] of places) {
+    if (!result.includes(shipped)) throw new Error(`The shipped file lacks: ${shipped}`);
+    result = result.replaceAll(shipped, here);
+  }
+  return result;
 }
 
 interface RunInput {

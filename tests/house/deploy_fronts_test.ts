@@ -19,7 +19,7 @@ import {
 import type { TestServer, TestUpstream } from "../proxy/_server.ts";
 import { ask, bridgeTls } from "./_front_client.ts";
 import type { Answer, AskOptions, Protocol } from "./_front_client.ts";
-import { FRONT_HOST, FRONTS, isInstalled } from "./_fronts.ts";
+import { FRONT_HOST, FRONTS, isInstalled, startFront } from "./_fronts.ts";
 import type { Front } from "./_fronts.ts";
 
 const SECRET = "ab".repeat(32);
@@ -148,12 +148,20 @@ function whyNot(name: string): string | false {
   return `${missing} is not installed`;
 }
 
+test("the shipped files have what is put in place here", () => {
+  for (const { name, configure } of FRONTS) {
+    const text = configure({ folder: "/front", proxyPort: 1, port: 2, plainPort: 3 });
+    assert.match(text, /127\.0\.0\.1:1\b/, name);
+    assert.doesNotMatch(text, /127\.0\.0\.1:8080|listen \S*(?:80|443)\b/, name);
+  }
+});
+
 for (const kind of FRONTS) {
   describe(kind.name, { skip: whyNot(kind.name) }, () => {
     const folder = mkdtempSync(join(tmpdir(), "atikit-front-"));
     let front: Front;
     before(async () => {
-      front = await kind.start({ folder, proxyPort: server.port });
+      front = await startFront(kind, { folder, proxyPort: server.port });
     }, TIMEOUT);
     after(async () => {
       await front?.stop();
