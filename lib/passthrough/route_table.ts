@@ -186,6 +186,34 @@ export function matchRoute(table: RouteTable, query: RouteQuery): Route | undefi
   return undefined;
 }
 
+/** A route that no request ever reaches, and the one that takes its requests. */
+export interface HiddenRoute {
+  /** The route that is never reached. */
+  readonly route: Route;
+  /** The route before it that takes whatever it would. */
+  readonly behind: Route;
+}
+
+/** Finds the routes that an earlier one hides wholly: it takes their host and their prefix. */
+export function findHiddenRoutes({ routes }: RouteTable): readonly HiddenRoute[] {
+  return routes.flatMap((route, index) => {
+    const behind = routes.slice(0, index).find((earlier) => hides(earlier, route));
+    return behind === undefined ? [] : [{ route, behind }];
+  });
+}
+
+function hides(earlier: Route, later: Route): boolean {
+  return takesHost(earlier, later.hostMatch) &&
+    (earlier.pathPrefix === undefined ||
+      (later.pathPrefix !== undefined && hasPrefix(later.pathPrefix, earlier.pathPrefix)));
+}
+
+function takesHost({ hostMatch }: Route, host: string | undefined): boolean {
+  if (hostMatch === undefined) return true;
+  const name = host === undefined ? undefined : parseHost(host);
+  return name !== undefined && matchesHost(hostMatch, name);
+}
+
 function matchesHost(wanted: string, host: HostName): boolean {
   return wanted === host.name ||
     (host.port !== undefined && wanted === `${host.name}:${host.port}`);

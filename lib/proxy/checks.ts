@@ -14,6 +14,7 @@ import { assertEitherKeys, assertTokenKeys, SIGNING_SECRET_VARIABLE } from "./ro
 import type { ProxySources } from "./sources.ts";
 import type { ProxyState } from "./state.ts";
 import { isPrivateHost } from "../private_addresses.ts";
+import { findHiddenRoutes } from "../passthrough/route_table.ts";
 import type { Route } from "../passthrough/route_table.ts";
 
 const GLOB_SPECIAL_REGEXP = /[*?[{\\]/;
@@ -121,6 +122,7 @@ export function findNotices(
     ...noticeUnreadKeys(sources),
     ...noticeDisabledRoutes(config, sources),
     ...noticeMissingCredentials(state),
+    ...noticeHidden(state),
     ...sources.warnings.map((issue): Notice =>
       warn("a configuration file is odd", {
         file: issue.file,
@@ -229,6 +231,19 @@ function noticeMissingCredentials(state: ProxyState): Notice[] {
         hint: `Run \`ati key set ${missingCredential}\`.`,
       }),
     ]
+  );
+}
+
+function noticeHidden({ table }: ProxyState): Notice[] {
+  return findHiddenRoutes(table).map(({ route: { name }, behind }) =>
+    warn(
+      `route ${name} can never be reached: route ${behind.name} takes the same host and prefix`,
+      {
+        route: name,
+        hidden_by: behind.name,
+        hint: "give one of them another host_match or path_prefix, or remove one",
+      },
+    )
   );
 }
 

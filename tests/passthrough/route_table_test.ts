@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 
-import { createRouteTable, matchRoute } from "../../lib/passthrough/route_table.ts";
+import {
+  createRouteTable,
+  findHiddenRoutes,
+  matchRoute,
+} from "../../lib/passthrough/route_table.ts";
 import type { PassthroughProvider } from "../../lib/passthrough/route_table.ts";
 import { KEYRING, makeProvider, makeRoute, SECRET } from "./_provider.ts";
 
@@ -173,4 +177,37 @@ test("createRouteTable() makes tables that show no secret", () => {
   const shown = inspect(table, { depth: null, showHidden: true }) + JSON.stringify(table);
   assert.ok(!shown.includes(SECRET) && !shown.includes(btoa(SECRET)));
   assert.ok(table.routes.every((route) => route.injectsCredential));
+});
+
+type Match = readonly [host: string | undefined, prefix: string | undefined];
+
+/** Of two routes in this order of manifests: which is hidden. */
+const PAIRS: readonly (readonly [first: Match, second: Match, hidden: string | undefined])[] = [
+  [[undefined, "/a"], [undefined, "/a"], "second"],
+  [[undefined, "/"], [undefined, undefined], "second"],
+  [["h", "/a"], ["H", "/a"], "second"],
+  [["h", undefined], ["h:8443", "/"], "second"],
+  [["h:8443", "/a"], ["h", "/a"], undefined],
+  [["h", "/a"], ["i", "/a"], undefined],
+  [["h", "/a"], [undefined, "/a"], undefined],
+  [[undefined, "/a"], ["h", "/a"], undefined],
+  [[undefined, "/a"], [undefined, "/a/b"], undefined],
+  [[undefined, "/a/b"], [undefined, "/a"], undefined],
+  [[undefined, "/a"], [undefined, "/ab"], undefined],
+  [["h", undefined], ["h", "/a"], undefined],
+];
+
+test("findHiddenRoutes() finds the routes whose requests an earlier one takes", () => {
+  for (const [[host, prefix], [host2, prefix2], expected] of PAIRS) {
+    const table = createRouteTable([
+      makeProvider({ name: "first", host_match: host, path_prefix: prefix }),
+      makeProvider({ name: "second", host_match: host2, path_prefix: prefix2 }),
+    ], KEYRING);
+    const hidden = findHiddenRoutes(table);
+    assert.deepEqual(
+      hidden.map(({ route, behind }) => [route.name, behind.name]),
+      expected === undefined ? [] : [[expected, "first"]],
+      `${host}${prefix} ${host2}${prefix2}`,
+    );
+  }
 });

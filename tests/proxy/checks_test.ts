@@ -184,6 +184,22 @@ test("no signing secret is missed where every route asks for a token", async () 
   }
 });
 
+test("a route that another one hides is warned about by name", async () => {
+  const notices = await noticesOf({
+    manifests: [chatManifest(), chatManifest().replace('name = "chat"', 'name = "talk"')],
+    entries: { ...SECRET_ENTRY, chat_key: "k" },
+    signature: { mode: "enforce" },
+  });
+  assert.equal(notices.length, 1);
+  const notice = find(notices, /^route talk can never be reached: route chat takes/);
+  assert.deepEqual([notice?.["level"], notice?.["route"], notice?.["hidden_by"]], [
+    "WARN",
+    "talk",
+    "chat",
+  ]);
+  assert.match(String(notice?.["hint"]), /host_match or path_prefix/);
+});
+
 /** Which exempt globs can be reached under a route, by its prefix. */
 const OVERLAPS: readonly (readonly [prefix: string, glob: string, overlaps: boolean])[] = [
   ["/npm", "/npm/*", true],
