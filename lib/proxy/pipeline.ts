@@ -36,7 +36,7 @@ import type { Exchange } from "./exchange.ts";
 import type { Observer } from "./observe.ts";
 import { createProblemResponse, toRefusal } from "./problems.ts";
 import type { Refusal } from "./problems.ts";
-import { authorizeRoute, needsSignature } from "./route_gate.ts";
+import { authorizeRoute, isUnaskedFor, needsSignature } from "./route_gate.ts";
 import type { RouteVerdict } from "./route_gate.ts";
 import type { ProxyState } from "./state.ts";
 import { traceError } from "./trace.ts";
@@ -121,7 +121,10 @@ async function serve(passage: Passage, parts: PipelineParts): Promise<Response |
   exchange.signature = judged instanceof Promise ? await judged : judged;
   const decision = decideRoute({ host, path: target.path }, state.table);
   exchange.decision = decision;
-  if (decision.kind === "passthrough") exchange.route = decision.route.name;
+  if (decision.kind === "passthrough") {
+    exchange.route = decision.route.name;
+    if (isUnaskedFor(decision.route, exchange.signature)) exchange.signature = undefined;
+  }
   const refusal = refuseUnsigned(decision, exchange) ??
     refuseBeforeIdentity(decision, target, passage);
   if (refusal !== undefined) return refusal;

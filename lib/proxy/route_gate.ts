@@ -71,6 +71,11 @@ export function needsSignature({ auth }: Route): boolean {
   return auth === "signature" || auth === "signature+jwt";
 }
 
+/** True where nobody asked for a signature and none was sent: there is nothing to tell of it. */
+export function isUnaskedFor({ auth }: Route, signature: SignatureOutcome | undefined): boolean {
+  return auth === "jwt" && signature?.reason === "missing_signature";
+}
+
 /**
  * Decides whether a caller may send this request over the route. In this order: is the path one a
  * route can take (400), who is calling (401), is the path denied, does a scope allow method and path

@@ -63,6 +63,31 @@ test("mode warn does not let the upstream speak for the gate", async () => {
   assert.equal(response.headers.get("x-signature-status"), "missing_signature");
 });
 
+test("where no signature is asked for, nothing is told of one that is missing", async () => {
+  for (const mode of ["log", "warn", "enforce"] as const) {
+    const { send, requests } = await createTestProxy({
+      ...withMode(mode),
+      manifests: [chatManifest('auth = "jwt"')],
+    });
+    const unsigned = await send("/chat/a");
+    const forged = await send("/chat/a", { headers: await signed("/chat/b") });
+    const page = await send("/metrics", { headers: { host: "localhost" } }, {
+      remoteAddress: "127.0.0.1",
+    });
+    assert.deepEqual([unsigned.status, forged.status], [401, 401], mode);
+    assert.equal(unsigned.headers.get("x-signature-status"), null);
+    const status = mode === "warn" ? "hmac_mismatch" : null;
+    assert.equal(forged.headers.get("x-signature-status"), status);
+    assert.deepEqual(
+      requests().slice(0, 2).map(({ message, valid, reason }) => [message, valid, reason]),
+      [["request", undefined, undefined], ["sig_verify", false, "hmac_mismatch"]],
+    );
+    const verdicts = (await page.text()).match(/^ati_signature_verdicts_total\{.*$/gm);
+    assert.equal(verdicts?.length, 1);
+    assert.match(verdicts?.[0] ?? "", /reason="hmac_mismatch"\} 1$/);
+  }
+});
+
 test("mode enforce refuses what is not signed before anything else is decided", async () => {
   const { send, sent } = await createTestProxy(withMode("enforce"));
   for (const path of ["/chat/a", "/whoami", "/nowhere", "/health", "/chat%2Fa"]) {
