@@ -8,9 +8,11 @@ import { DEFAULT_TTL_SECONDS } from "../limits.ts";
 import { resolveAtiDirectory } from "../proxy/settings.ts";
 import { parseRate } from "../scope/rate.ts";
 import type { CommandContext } from "./command.ts";
+import { printable } from "./format.ts";
 import { readFileText, readInputText } from "./input.ts";
 import { PRIVATE_KEY_FILE } from "./key_files.ts";
 import { filledText, usageError } from "./options.ts";
+import { assertNarrowings, findMisspellings } from "./scope_check.ts";
 import { quoteShell } from "./shell.ts";
 import { formatTime, parseDuration, parseTime } from "./time.ts";
 
@@ -18,8 +20,10 @@ import { formatTime, parseDuration, parseTime } from "./time.ts";
 export async function issue(context: CommandContext): Promise<number> {
   const nowMs = Date.now();
   const input = readInput(context, nowMs);
+  assertNarrowings(input.scope);
   const key = await readSigningKey(context);
   const token = await signToken(input, { key, nowMs });
+  for (const sentence of findMisspellings(input.scope)) context.output.warn(printable(sentence));
   await showToken(context, token, Math.floor(nowMs / 1000) + input.ttlSeconds);
   return 0;
 }

@@ -6,8 +6,8 @@
  */
 
 import { isPlainObject } from "../encoding/json.ts";
+import { suggestWord } from "../encoding/suggest.ts";
 import { MAX_SUGGESTIONS } from "../limits.ts";
-import { suggestWord } from "./_suggest.ts";
 import type { KeyPath } from "./_lines.ts";
 
 /** What the walk reads of a schema. */

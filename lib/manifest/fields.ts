@@ -7,8 +7,8 @@
 
 import * as v from "valibot";
 
+import { suggestWord } from "../encoding/suggest.ts";
 import { MAX_GLOB_CHARS, MAX_NAME_CHARS, MAX_PATH_CHARS, MAX_TIMEOUT_SECONDS } from "../limits.ts";
-import { suggestWord } from "./_suggest.ts";
 
 /** What a file may hold in one place, and what becomes of it: a `T`. */
 export type Field<T> = v.GenericSchema<unknown, T>;

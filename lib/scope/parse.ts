@@ -14,7 +14,8 @@ import { MAX_SCOPES } from "../limits.ts";
 const WHITE_SPACE_REGEXP = /\p{White_Space}+/u;
 // White space would smuggle a second scope in; controls and lone surrogates have no honest use.
 const FORBIDDEN_REGEXP = /[\p{White_Space}\p{Cc}\p{Cs}]/u;
-const NAMED_KINDS: readonly NamedScopeKind[] = [
+/** The kinds of scope that name something, as they are written before the colon. */
+export const SCOPE_KINDS: readonly NamedScopeKind[] = [
   "tool",
   "skill",
   "provider",
@@ -95,7 +96,7 @@ export function parseScope(token: string): Scope {
   assertToken(token);
   if (token === "*") return { kind: "all" };
   if (token === "help") return { kind: "help" };
-  for (const kind of NAMED_KINDS) {
+  for (const kind of SCOPE_KINDS) {
     const pattern = token.slice(kind.length + 1);
     if (pattern !== "" && token.startsWith(`${kind}:`)) {
       return { kind, pattern, isWildcard: pattern.endsWith("*") };

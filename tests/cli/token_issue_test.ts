@@ -66,6 +66,69 @@ test("token issue prints the token alone, whatever ATI_OUTPUT says", async () =>
   }
 });
 
+const ISSUE = ["token", "issue", "--sub", "agent-1", "--secret", SECRET, "--scope"];
+
+/** Narrowed scopes that were meant and allow nothing, and what they probably mean. */
+const DEAD: readonly (readonly [scope: string, meant: string])[] = [
+  ["passthrough:mine:get:/repos/*", "passthrough:mine:GET:/repos/*"],
+  ["passthrough:mine:GET:repos", "passthrough:mine:GET:/repos"],
+  ["passthrough:mine:GET:REPOS", "passthrough:mine:GET:/REPOS"],
+  ["passthrough:mine:Post", "passthrough:mine:POST"],
+  ["passthrough:mine:/repos/*", "passthrough:mine:GET:/repos/*"],
+  ["passthrough:mine:fetch:/repos/a:b", "passthrough:mine:GET:/repos/a:b"],
+  ["passthrough:mine:GET:", "passthrough:mine:GET"],
+];
+
+test("token issue refuses a narrowed scope that would allow nothing, and says how to write it", async () => {
+  for (const [scope, meant] of DEAD) {
+    const run = await runFake([...ISSUE, `help ${scope}`]);
+    assert.equal(run.stdout, "", scope);
+    assert.notEqual(run.code, 0, scope);
+    const error = errorOf(run);
+    assert.equal(error["reason"], "narrowing", scope);
+    assert.ok(String(error["message"]).includes(`"${scope}"`), scope);
+    assert.match(String(error["message"]), /would allow nothing$/);
+    assert.ok(String(error["hint"]).endsWith(`: ${meant}`), String(error["hint"]));
+  }
+});
+
+test("token issue takes narrowed scopes, and those that only a manifest knows, without a word", async () => {
+  for (
+    const scope of [
+      "passthrough:mine",
+      "passthrough:GET",
+      "passthrough:mine:GET",
+      "passthrough:mine:*:/v1/*",
+      "passthrough:mine:PURGE:/a:b:get",
+      "passthrough:mine:read",
+      "passthrough:*",
+      "tool:x:get:/repos",
+      "billing:read",
+      "*",
+    ]
+  ) {
+    const run = await runFake([...ISSUE, scope]);
+    assert.deepEqual([run.code, run.stderr], [0, ""], scope);
+  }
+});
+
+test("token issue warns of a scope that looks misspelt, and issues it all the same", async () => {
+  for (
+    const [scope, meant] of [
+      ["passthrogh:mine", "passthrough:mine"],
+      ["tol:x", "tool:x"],
+      ["Tool:x", "tool:x"],
+      ["skills:a:b", "skill:a:b"],
+      ["hepl", "help"],
+    ] as const
+  ) {
+    const run = await runFake([...ISSUE, scope]);
+    assert.equal(run.code, 0);
+    assert.equal(inspectToken(run.stdout.trim()).claims.scope, scope);
+    assert.equal(run.stderr, `warning: unknown scope "${scope}": did you mean ${meant}?\n`);
+  }
+});
+
 test("token issue --json prints an object", async () => {
   const run = await runFake([...WITH_SECRET, "--json"]);
   const { token, expires_at: expiresAt } = JSON.parse(run.stdout);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { suggestWord } from "../../lib/manifest/_suggest.ts";
+import { suggestWord } from "../../lib/encoding/suggest.ts";
 
 const KEYS = ["deny_paths", "host_match", "path_prefix", "path_replace", "name"];
 
