@@ -5,6 +5,7 @@ import { ConfigError, FileError } from "../errors.ts";
 import { readKeyVariables } from "../keyring/environment.ts";
 import { loadKeyring } from "../keyring/load.ts";
 import { MAX_SIGNED_BODY_BYTES } from "../limits.ts";
+import { canonicalizeTarget } from "../passthrough/canonical_path.ts";
 import type { Runtime } from "../ports.ts";
 import { SIGNING_SECRET_NAME } from "../proxy/config.ts";
 import { resolveAtiDirectory } from "../proxy/settings.ts";
@@ -39,10 +40,23 @@ export async function sign(context: CommandContext): Promise<number> {
     data: { header: HEADER, value, version },
     text: [options.has("header") ? `${HEADER}: ${value}` : value],
   }, { terminal: "text", piped: "text", isScript: true });
+  for (const problem of findProblems(method, target, body)) output.warn(problem);
   if (output.isTerminal && version === 1 && query !== "") {
     output.hint("version 1 does not cover the query; --sig-version 2 does");
   }
   return 0;
+}
+
+/** What every proxy refuses, however well it is signed; whoever tries that out means it so. */
+function findProblems(method: string, target: string, body: Uint8Array): readonly string[] {
+  const problems: string[] = [];
+  const canonical = canonicalizeTarget(target);
+  if (!canonical.ok) problems.push(`the proxy refuses this target: ${canonical.reason}`);
+  const verb = method.toUpperCase();
+  if (body.length > 0 && (verb === "GET" || verb === "HEAD")) {
+    problems.push(`the proxy reads no body of ${verb}: signed with one, it is body_mismatch`);
+  }
+  return problems;
 }
 
 function assertOneSource(options: Options): void {

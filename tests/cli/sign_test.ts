@@ -38,6 +38,23 @@ test("sign prints a header value of version 1, and nothing else", async () => {
   assert.equal(reason, "valid");
 });
 
+test("sign warns of what the proxy refuses however it is signed, and signs it", async () => {
+  const cases: readonly (readonly [args: readonly string[], warning: RegExp])[] = [
+    [["GET", "/v1/../admin"], /^warning: the proxy refuses this target: dot_segment\n$/],
+    [["GET", "/a%00b?x=1"], /^warning: the proxy refuses this target: \w+\n$/],
+    [["get", "/v1", "--body", "x"], /^warning: the proxy reads no body of GET: .*body_mismatch\n$/],
+    [["HEAD", "/v1", "--body", "x"], /^warning: the proxy reads no body of HEAD: /],
+    [["GET", "/v1", "--body", ""], /^$/],
+    [["POST", "/v1/%2F//x", "--body", "x"], /^$/],
+  ];
+  for (const [args, warning] of cases) {
+    const run = await runFake(["sign", ...args], ENV);
+    assert.equal(run.code, 0, args.join(" "));
+    assert.match(run.stdout, /s=[0-9a-f]{64}\n$/);
+    assert.match(run.stderr, warning, args.join(" "));
+  }
+});
+
 test("sign covers query and body in version 2", async () => {
   const args = ["sign", "POST", "/v1/chat?x=1&y", "--body", '{"a":"é"}'];
   const { stdout } = await runFake(args, ENV);
