@@ -120,6 +120,7 @@ export function findNotices(
     ...noticeOpen(config, sources),
     ...noticeKeyring(sources),
     ...noticeUnreadKeys(sources),
+    ...noticeUnreadSecret(sources),
     ...noticeDisabledRoutes(config, sources),
     ...noticeMissingCredentials(state),
     ...noticeHidden(state),
@@ -204,6 +205,15 @@ function noticeUnreadKeys(sources: ProxySources): Notice[] {
     warn("config.toml holds JWT keys that are not in force: the proxy reads ATI_JWT_* only", {
       keys: keys.map((key) => `proxy.jwt.${key}`),
       hint: "Export ATI_JWT_PUBLIC_KEY=<path of the PEM file> or ATI_JWT_SECRET=<hex secret>.",
+    }),
+  ];
+}
+
+function noticeUnreadSecret({ isSecretUnread }: ProxySources): Notice[] {
+  if (isSecretUnread !== true) return [];
+  return [
+    warn("ATI_JWT_SECRET is not in force: ATI_JWT_PUBLIC_KEY is set, and wins over it", {
+      hint: "unset ATI_JWT_SECRET, or, to take its tokens, ATI_JWT_PUBLIC_KEY",
     }),
   ];
 }

@@ -35,6 +35,8 @@ export interface ProxySources {
   readonly warnings: readonly ManifestIssue[];
   /** Members of `[proxy.jwt]` in config.toml, which the proxy does not read; default none. */
   readonly unreadJwtKeys?: readonly string[] | undefined;
+  /** True: there is an `ATI_JWT_SECRET` that is passed over for `ATI_JWT_PUBLIC_KEY`. */
+  readonly isSecretUnread?: boolean | undefined;
 }
 
 /** What a source loader needs of the machine. */
@@ -73,6 +75,7 @@ export function createSourceLoader(
       manifests,
       warnings: [...warnings, ...config.warnings],
       unreadJwtKeys: config.jwtKeys,
+      isSecretUnread: jwt?.algorithm === "ES256" && isFilled(ports.env.get("ATI_JWT_SECRET")),
     };
   };
 }
@@ -114,6 +117,11 @@ export interface ConfigFile {
   readonly jwtKeys: readonly string[];
   /** What is odd about the file. */
   readonly warnings: readonly ManifestIssue[];
+}
+
+/** As lists of keys are read: commas alone hold none. */
+function isFilled(text: string = ""): boolean {
+  return /[^,\s]/.test(text);
 }
 
 /** The keys of `[proxy.jwt]`: people expect them to be in force, and nothing in that file is. */

@@ -200,6 +200,16 @@ test("a route that another one hides is warned about by name", async () => {
   assert.match(String(notice?.["hint"]), /host_match or path_prefix/);
 });
 
+test("a token secret that is passed over is warned about", async () => {
+  const sources = await readSources({ entries: SECRET_ENTRY });
+  const quiet = await noticesOf({ config: { load: () => Promise.resolve(sources) } });
+  assert.equal(find(quiet, /ATI_JWT_SECRET/), undefined);
+  const load = () => Promise.resolve({ ...sources, isSecretUnread: true });
+  const notice = find(await noticesOf({ config: { load } }), /^ATI_JWT_SECRET is not in force/);
+  assert.equal(notice?.["level"], "WARN");
+  assert.match(String(notice?.["hint"]), /unset ATI_JWT_SECRET/);
+});
+
 /** Which exempt globs can be reached under a route, by its prefix. */
 const OVERLAPS: readonly (readonly [prefix: string, glob: string, overlaps: boolean])[] = [
   ["/npm", "/npm/*", true],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { generateEs256KeyPair } from "../../lib/jwt/generate.ts";
 import { sealKeyring } from "../../lib/keyring/seal.ts";
 import { createSourceLoader } from "../../lib/proxy/sources.ts";
 import type { Env } from "../../lib/ports.ts";
@@ -24,6 +25,30 @@ test("createSourceLoader() reads keys, credentials and manifests, anew each time
   files.put("/ati/credentials", '{"chat_key":"two"}');
   assert.equal((await load()).keyring.get("chat_key"), "two");
   assert.equal(first.keyring.get("chat_key"), "one");
+});
+
+test("createSourceLoader() tells of a secret that a public key wins over, whatever it holds", async () => {
+  const { publicPem } = await generateEs256KeyPair();
+  const files = createMemoryFiles({ ...MANIFEST, "/pub.pem": publicPem });
+  for (
+    const [secret, isUnread] of [
+      [JWT_SECRET, true],
+      ["malformed", true],
+      [" , ", false],
+      [undefined, false],
+    ] as const
+  ) {
+    const env = createEnv({
+      ATI_JWT_PUBLIC_KEY: "/pub.pem",
+      ...secret !== undefined && { ATI_JWT_SECRET: secret },
+    });
+    const sources = await createSourceLoader({ atiDir: "/ati", envKeys: false }, { env, files })();
+    assert.equal(sources.jwt?.algorithm, "ES256");
+    assert.equal(sources.isSecretUnread, isUnread, secret);
+  }
+  const env = createEnv({ ATI_JWT_SECRET: JWT_SECRET });
+  const alone = await createSourceLoader({ atiDir: "/ati", envKeys: false }, { env, files })();
+  assert.equal(alone.isSecretUnread, false);
 });
 
 test("createSourceLoader() takes credentials from the environment when told to", async () => {
