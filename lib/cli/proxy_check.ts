@@ -5,7 +5,7 @@ import { checkProxy, type CheckResult } from "../proxy/check.ts";
 import type { ProxySettings } from "../proxy/settings.ts";
 import type { CommandContext } from "./command.ts";
 import { readProxySettings } from "./proxy_flags.ts";
-import { type Checked, renderCheck, tabulateRoutes } from "./proxy_report.ts";
+import { type Checked, describeTelemetry, renderCheck, tabulateRoutes } from "./proxy_report.ts";
 
 const DEFAULT_COLUMNS = 80;
 
@@ -63,6 +63,8 @@ function toData({ settings, result }: Checked): Record<string, unknown> {
       exempt_paths: settings.signature.exemptPaths,
     },
     private_addresses: settings?.privateAddresses ?? null,
+    metrics: settings === undefined ? null : { token: settings.metricsToken !== undefined },
+    telemetry: settings === undefined ? null : describeTelemetry(settings),
     tokens: served?.tokens ?? null,
     routes: served?.routes ?? [],
     warnings: (served?.notices ?? []).map(({ level, message, fields }) => ({

@@ -1,6 +1,8 @@
 /** How the outcome of `ati proxy check` is drawn for people. @module */
 
 import type { AtiError } from "../errors.ts";
+import type { KeyringSource } from "../keyring/load.ts";
+import type { AddressPolicy } from "../ports.ts";
 import type { CheckedTokens, CheckResult } from "../proxy/check.ts";
 import type { CheckedRoute } from "../proxy/checked_route.ts";
 import type { Notice } from "../proxy/checks.ts";
@@ -9,6 +11,12 @@ import { printable, type Table, wrapText } from "./format.ts";
 import type { Style } from "./style.ts";
 
 const MAX_WIDTH = 100;
+const NO_KEYRING: KeyringSource = "empty (no auth)";
+const PRIVATE_ADDRESSES: Readonly<Record<AddressPolicy, string>> = {
+  allow: "at private addresses too",
+  warn: "at private addresses too, logged where a credential is sent",
+  block: "not at private addresses where a credential is sent",
+};
 // deno-lint-ignore no-control-regex
 const COLOR_REGEXP = /\u001b\[\d+m/g;
 
@@ -74,20 +82,52 @@ function listFacts(
   settings: ProxySettings,
   { startup, tokens, routes }: Served,
 ): readonly (readonly [label: string, text: string])[] {
-  const { mode, driftSeconds, minVersion } = settings.signature;
+  const { mode, driftSeconds, minVersion, exemptPaths } = settings.signature;
   const secret = startup.sig_verify_secret ? "with a secret" : "without a secret";
   return [
     ["Address", startup.addr],
     ["State", startup.ati_dir],
-    ["Keyring", startup.keyring],
+    ["Keyring", startup.keyring === NO_KEYRING ? "none" : startup.keyring],
     ["Tokens", formatTokens(tokens)],
     [
       "Signatures",
       `mode ${mode}, ${secret}, ${driftSeconds} s of drift, version ${minVersion ?? 1} and newer`,
     ],
+    ["Exempt", exemptPaths.length === 0 ? "no path" : exemptPaths.join(" ")],
     ["Providers", `${startup.providers}, of which ${routes.length} served as passthrough routes`],
+    ["Upstreams", PRIVATE_ADDRESSES[settings.privateAddresses]],
+    [
+      "Metrics",
+      settings.metricsToken === undefined
+        ? "for callers on this machine"
+        : "for whoever shows the token that is set",
+    ],
+    ["Telemetry", formatTelemetry(settings)],
     ["Reload", settings.watch ? "on SIGHUP and when files change" : "on SIGHUP"],
   ];
+}
+
+/** Where telemetry would go; `null` where none would. A query may hold a key and is left out. */
+export function describeTelemetry(
+  { telemetry }: ProxySettings,
+): Readonly<Record<"traces" | "metrics", string | null>> | null {
+  if (telemetry?.traces === undefined && telemetry?.metrics === undefined) return null;
+  return { traces: nameTarget(telemetry.traces), metrics: nameTarget(telemetry.metrics) };
+}
+
+function nameTarget(signal: { readonly url: string } | undefined): string | null {
+  if (signal === undefined) return null;
+  const { origin, pathname } = new URL(signal.url);
+  return `${origin}${pathname}`;
+}
+
+function formatTelemetry(settings: ProxySettings): string {
+  const { traces = null, metrics = null } = describeTelemetry(settings) ?? {};
+  const targets = [
+    ...traces === null ? [] : [`spans to ${traces}`],
+    ...metrics === null ? [] : [`metrics to ${metrics}`],
+  ];
+  return targets.join(", ") || "nothing is exported";
 }
 
 function formatTokens(tokens: CheckedTokens | null): string {

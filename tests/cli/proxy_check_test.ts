@@ -85,7 +85,11 @@ test("proxy check shows what would be served, within 80 columns and without colo
   Keyring     credentials (plaintext)
   Tokens      HS256, 1 key, audience ati-proxy, any issuer
   Signatures  mode enforce, with a secret, 60 s of drift, version 1 and newer
+  Exempt      /health
   Providers   2, of which 2 served as passthrough routes
+  Upstreams   at private addresses too
+  Metrics     for callers on this machine
+  Telemetry   nothing is exported
   Reload      on SIGHUP
 
   search  search.example → https://search.example.com:8443
@@ -120,15 +124,18 @@ test("proxy check tells programs the same as data", async () => {
   assert.equal(code, 0);
   assert.deepEqual(Object.keys(data), [
     "errors",
+    "metrics",
     "ok",
     "private_addresses",
     "routes",
     "signature",
     "startup",
+    "telemetry",
     "tokens",
     "warnings",
   ]);
   assert.deepEqual([data["ok"], data["errors"], data["private_addresses"]], [true, [], "allow"]);
+  assert.deepEqual([data["metrics"], data["telemetry"]], [{ token: false }, null]);
   assert.deepEqual(data["routes"], [
     {
       name: "search",
@@ -180,6 +187,41 @@ test("proxy check tells programs the same as data", async () => {
     keyring_entry: "search_key",
     hint: "Run `ati key set search_key`.",
   }]);
+});
+
+test("proxy check tells of exempt paths, private addresses, metrics and telemetry, and no secret", async () => {
+  const env = {
+    ATI_SIG_EXEMPT_PATHS: "/health,/npm/*",
+    ATI_SSRF_PROTECTION: "block",
+    ATI_METRICS_TOKEN: CANARY,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `https://otel.example.com/base?key=${CANARY}`,
+    OTEL_EXPORTER_OTLP_HEADERS: `x-key=${CANARY}`,
+    OTEL_METRICS_EXPORTER: "none",
+  };
+  const { stdout } = await check({ env });
+  assert.match(stdout, /\n {2}Exempt +\/health \/npm\/\*\n/);
+  assert.match(stdout, /\n {2}Upstreams +not at private addresses where a credential is sent\n/);
+  assert.match(stdout, /\n {2}Metrics +for whoever shows the token that is set\n/);
+  assert.match(
+    stdout,
+    /\n {2}Telemetry +spans to https:\/\/otel\.example\.com\/base\/v1\/traces\n/,
+  );
+  const { data, stdout: json } = await checkJson({ env });
+  assert.ok(!`${stdout}${json}`.includes(CANARY));
+  assert.deepEqual([data["private_addresses"], data["metrics"], data["telemetry"]], [
+    "block",
+    { token: true },
+    { traces: "https://otel.example.com/base/v1/traces", metrics: null },
+  ]);
+});
+
+test("proxy check says none where there is no keyring", async () => {
+  const { stdout } = await runFake(["proxy", "check"], {
+    files: { "/ati/manifests/search.toml": SEARCH },
+    env: { ATI_DIR: "/ati", ATI_SIG_EXEMPT_PATHS: "," },
+  });
+  assert.match(stdout, /\n {2}Keyring +none\n/);
+  assert.match(stdout, /\n {2}Exempt +no path\n/);
 });
 
 test("proxy check draws the routes as a table when asked to", async () => {
