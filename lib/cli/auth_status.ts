@@ -66,6 +66,7 @@ function describeStatus(claims: JwtClaims, verification: Verification, nowSecond
     job_id: claims.job_id ?? null,
     jti: claims.jti ?? null,
     sandbox_id: claims.sandbox_id ?? null,
+    route_scopes: scopes.filter((scope) => scope.startsWith("passthrough:")).length,
     scope: claims.scope,
     scopes,
     signature_verified: verification.isVerified,
@@ -118,7 +119,9 @@ function formatStatus(claims: JwtClaims, parts: StatusParts): string[] {
     ...row("Job ID", claims.job_id),
     ...row("Sandbox", claims.sandbox_id),
     `Scopes:   ${status.tool_scopes} tools, ${status.skill_scopes} skills, ` +
-    `help ${status.help_enabled ? "enabled" : "disabled"}`,
+    `${status.route_scopes === 0 ? "" : `${status.route_scopes} routes, `}help ${
+      status.help_enabled ? "enabled" : "disabled"
+    }`,
     `  ${printable(claims.scope)}`,
     `Expires:  ${formatExpiry(status, style)}`,
     `Verified: ${formatVerification(verification, style)}`,

@@ -33,6 +33,7 @@ test("auth status prints every field of the reference as JSON in a pipe", async 
     jti: "id",
     present: true,
     sandbox_id: "s",
+    route_scopes: 0,
     scope: "tool:x:* skill:a tool:y help",
     scopes: ["tool:x:*", "skill:a", "tool:y", "help"],
     signature_verified: true,
@@ -57,6 +58,14 @@ test("auth status prints the reference's lines as text", async () => {
         "Verified: YES\nSource:   env ATI_SESSION_TOKEN\n$",
     ),
   );
+});
+
+test("auth status counts the routes that a token opens", async () => {
+  const env = { ATI_SESSION_TOKEN: await issue({ scope: "passthrough:a passthrough:b:GET x:y" }) };
+  const json = await runFake(["auth", "status"], { env });
+  assert.equal(JSON.parse(json.stdout).route_scopes, 2);
+  const { stdout } = await runFake(["auth", "status", "--output", "text"], { env });
+  assert.match(stdout, /^Scopes: {3}0 tools, 0 skills, 2 routes, help disabled$/m);
 });
 
 test("auth status tells a bad signature from a missing key, and dates from forgery", async (t) => {
