@@ -6,6 +6,7 @@ import type { NumberChild } from "../telemetry/metric.ts";
 import type { Exchange, ExchangeEnd } from "./exchange.ts";
 import type { ProxyMetrics, UpstreamErrorKind } from "./metrics.ts";
 import { PROBLEMS } from "./problems.ts";
+import type { Refusal } from "./problems.ts";
 
 /** How a failure of the upstream is called before its answer is on its way. */
 const CALL_FAILURES: ReadonlyMap<ErrorCode, UpstreamErrorKind> = new Map([
@@ -16,6 +17,17 @@ const CALL_FAILURES: ReadonlyMap<ErrorCode, UpstreamErrorKind> = new Map([
 ]);
 /** Neither the upstream's failures nor denials. */
 const OWN_FAILURES: ReadonlySet<ErrorCode> = new Set(["ERR_CLIENT_ABORTED", "ERR_INTERNAL"]);
+/** Reasons that say more than their code does. No others become labels: each must come from here. */
+const OWN_REASONS: ReadonlySet<string> = new Set([
+  "authentication_not_configured",
+  "body_not_supported",
+  "content_length",
+  "host_not_supported",
+  "session_token_in_authorization",
+  "signature_or_token_required",
+  "unsupported_scheme",
+  "websocket_key",
+]);
 
 /** Adds a request that has ended. */
 export function countOutcome(exchange: Exchange, end: ExchangeEnd, metrics: ProxyMetrics): void {
@@ -34,7 +46,11 @@ export function countOutcome(exchange: Exchange, end: ExchangeEnd, metrics: Prox
   if (refusal === undefined || exchange.decision?.kind !== "passthrough") return;
   const kind = CALL_FAILURES.get(refusal.code);
   if (kind !== undefined) route.fail(kind);
-  else if (!OWN_FAILURES.has(refusal.code)) route.deny(PROBLEMS[refusal.code].reason);
+  else if (!OWN_FAILURES.has(refusal.code)) route.deny(labelDenial(refusal));
+}
+
+function labelDenial({ code, reason }: Refusal): string {
+  return reason !== undefined && OWN_REASONS.has(reason) ? reason : PROBLEMS[code].reason;
 }
 
 /** A tunnel whose open WebSockets are counted. */

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RequestInfo } from "../../lib/ports.ts";
 import { readExposition, valueOf } from "../telemetry/_exposition.ts";
-import { chatManifest, createTestProxy, NOW_MS, readProblem } from "./_proxy.ts";
+import {
+  chatManifest,
+  createTestProxy,
+  issueTestToken,
+  NOW_MS,
+  readProblem,
+  SIGNING_SECRET,
+} from "./_proxy.ts";
 import type { TestProxy } from "./_proxy.ts";
 
 const TOKEN = "canary-metrics-token-0123456789";
@@ -192,6 +199,32 @@ test("/metrics is the proxy's own on every host, whatever routes there are", asy
   const response = await send("/metrics", { headers: { host: "localhost" } }, HERE);
   assert.match(await response.text(), /ati_build_info/);
   assert.deepEqual(sent, []);
+});
+
+test("/metrics tells the reasons of denials that say more than bad_request", async () => {
+  const { send } = await createTestProxy({
+    manifests: [chatManifest('auth = "any"\nforward_authorization_paths = ["/chat/own*"]')],
+    entries: { chat_key: "k", sandbox_signing_shared_secret: SIGNING_SECRET },
+    now: () => NOW_MS,
+  });
+  const token = await issueTestToken({ scope: "passthrough:chat" });
+  const both = { ...bearer(token), "x-ati-token": token };
+  assert.equal((await send("/chat/own", { headers: both })).status, 400);
+  assert.equal((await send("/chat/a")).status, 401);
+  assert.equal((await send("/chat/a", { headers: { authorization: "Basic x" } })).status, 401);
+  assert.equal((await send("/chat/a", { headers: bearer("x") })).status, 401);
+  const text = await (await send("/metrics", { headers: { host: "localhost" } }, HERE)).text();
+  for (
+    const reason of [
+      "session_token_in_authorization",
+      "signature_or_token_required",
+      "unsupported_scheme",
+      "invalid_token",
+    ]
+  ) {
+    const denial = { route: "chat", reason };
+    assert.equal(valueOf(text, "ati_passthrough_denied_total", denial), 1, reason);
+  }
 });
 
 test("/metrics tells what the proxy did, and keeps it over a reload", async () => {
