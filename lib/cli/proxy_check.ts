@@ -1,10 +1,9 @@
 /** `ati proxy check`: what a start would come to, without starting. @module */
 
-import { AtiError, ConfigError, isAtiError, ManifestError } from "../errors.ts";
+import { AtiError, ConfigError, ManifestError } from "../errors.ts";
 import { checkProxy, type CheckResult } from "../proxy/check.ts";
-import type { ProxySettings } from "../proxy/settings.ts";
 import type { CommandContext } from "./command.ts";
-import { readProxySettings } from "./proxy_flags.ts";
+import { examineSettings } from "./proxy_flags.ts";
 import { type Checked, describeTelemetry, renderCheck, tabulateRoutes } from "./proxy_report.ts";
 
 const DEFAULT_COLUMNS = 80;
@@ -31,13 +30,11 @@ export async function runProxyCheck(context: CommandContext): Promise<number> {
 }
 
 async function check(context: CommandContext): Promise<Checked> {
-  let settings: ProxySettings;
-  try {
-    settings = readProxySettings(context);
-  } catch (error) {
-    if (!isAtiError(error)) throw error;
-    return { settings: undefined, result: { ok: false, errors: [error] } };
+  const examined = examineSettings(context);
+  if (!examined.ok) {
+    return { settings: undefined, result: { ok: false, errors: examined.errors } };
   }
+  const { settings } = examined;
   return { settings, result: await checkProxy(settings, context.runtime) };
 }
 

@@ -22,7 +22,7 @@
  * @module
  */
 
-import { AtiError, ConfigError } from "../errors.ts";
+import { AtiError, ConfigError, isAtiError } from "../errors.ts";
 import {
   DEFAULT_PORT,
   DEFAULT_SIGNATURE_DRIFT_SECONDS,
@@ -156,33 +156,72 @@ export interface SettingsInput {
  * ```
  */
 export function parseProxySettings(input: SettingsInput): ProxySettings {
+  const examined = examineProxySettings(input);
+  if (!examined.ok) throw examined.errors[0];
+  return examined.settings;
+}
+
+/** The settings, or everything that cannot be used, in the order in which it is looked at. */
+export type ExaminedSettings =
+  | { readonly ok: true; readonly settings: ProxySettings }
+  | { readonly ok: false; readonly errors: readonly [AtiError, ...AtiError[]] };
+
+/** Reads the settings as {@link parseProxySettings} does, and goes on behind a bad one. */
+export function examineProxySettings(input: SettingsInput): ExaminedSettings {
   const { env, flags = {} } = input;
-  refuseDatabase(env);
+  const errors: AtiError[] = [];
+  const keep: Keep = (read) => {
+    try {
+      return read();
+    } catch (error) {
+      if (!isAtiError(error)) throw error;
+      errors.push(error);
+      // Seen by nobody: with an error there are no settings.
+      return undefined as never;
+    }
+  };
+  keep(() => refuseDatabase(env));
   const port = pick(flags.port, env, "--port", "PORT");
   const bind = pick(flags.bind, env, "--bind", "ATI_BIND");
+  const settings: ProxySettings = {
+    port: keep(() => port === undefined ? DEFAULT_PORT : parseWhole(port, MAX_PORT)),
+    bind: keep(() => bind === undefined ? "127.0.0.1" : parseBind(bind)),
+    atiDir: keep(() => resolveAtiDirectory(env, flags.atiDir)),
+    envKeys: keep(() => flags.envKeys ?? parseSwitch(env, "ATI_ENV_KEYS")),
+    enablePassthrough: keep(() =>
+      flags.enablePassthrough ?? parseSwitch(env, "ATI_ENABLE_PASSTHROUGH")
+    ),
+    signature: readSignatureSettings({ env, flags }, keep),
+    watch: keep(() => flags.watch ?? parseSwitch(env, "ATI_WATCH")),
+    privateAddresses: keep(() => parseAddressPolicy(env)),
+    metricsToken: keep(() => parseMetricsToken(env)),
+    telemetry: keep(() => parseTelemetrySettings(env)),
+    logLevel: keep(() => parseLevel(env, flags.logLevel)),
+  };
+  const [first, ...others] = errors;
+  return first === undefined ? { ok: true, settings } : { ok: false, errors: [first, ...others] };
+}
+
+/** Reads one setting, or keeps why it cannot be used. */
+type Keep = <T>(read: () => T) => T;
+
+function readSignatureSettings(
+  { env, flags = {} }: SettingsInput,
+  keep: Keep,
+): SignatureSettings {
   const mode = pick(flags.sigVerifyMode, env, "--sig-verify-mode", "ATI_SIG_VERIFY_MODE");
   const drift = pick(flags.sigDriftSeconds, env, "--sig-drift-seconds", "ATI_SIG_DRIFT_SECONDS");
   const oldest = pick(flags.sigMinVersion, env, "--sig-min-version", "ATI_SIG_MIN_VERSION");
   const exempt = pick(flags.sigExemptPaths, env, "--sig-exempt-paths", "ATI_SIG_EXEMPT_PATHS");
   return {
-    port: port === undefined ? DEFAULT_PORT : parseWhole(port, MAX_PORT),
-    bind: bind === undefined ? "127.0.0.1" : parseBind(bind),
-    atiDir: resolveAtiDirectory(env, flags.atiDir),
-    envKeys: flags.envKeys ?? parseSwitch(env, "ATI_ENV_KEYS"),
-    enablePassthrough: flags.enablePassthrough ?? parseSwitch(env, "ATI_ENABLE_PASSTHROUGH"),
-    signature: {
-      mode: mode === undefined ? "log" : parseWord(mode, MODES),
-      driftSeconds: drift === undefined
+    mode: keep(() => mode === undefined ? "log" : parseWord(mode, MODES)),
+    driftSeconds: keep(() =>
+      drift === undefined
         ? DEFAULT_SIGNATURE_DRIFT_SECONDS
-        : parseWhole(drift, Number.MAX_SAFE_INTEGER),
-      minVersion: oldest === undefined || parseWord(oldest, VERSIONS) === "1" ? 1 : 2,
-      exemptPaths: exempt === undefined ? DEFAULT_EXEMPT_PATHS : parseGlobList(exempt),
-    },
-    watch: flags.watch ?? parseSwitch(env, "ATI_WATCH"),
-    privateAddresses: parseAddressPolicy(env),
-    metricsToken: parseMetricsToken(env),
-    telemetry: parseTelemetrySettings(env),
-    logLevel: parseLevel(env, flags.logLevel),
+        : parseWhole(drift, Number.MAX_SAFE_INTEGER)
+    ),
+    minVersion: keep(() => oldest === undefined || parseWord(oldest, VERSIONS) === "1" ? 1 : 2),
+    exemptPaths: keep(() => exempt === undefined ? DEFAULT_EXEMPT_PATHS : parseGlobList(exempt)),
   };
 }
 

@@ -279,6 +279,18 @@ test("proxy check tells everything that a start would refuse, and ends as it wou
   assert.match(stdout, /\nerror: Cannot read \/ati\/credentials: not a JSON object\n/);
 });
 
+test("proxy check tells every setting that cannot be used, before it looks at files", async () => {
+  const env = { PORT: "x", ATI_WATCH: "maybe" };
+  const files = { "/ati/credentials": "{" };
+  const { data, stderr } = await checkJson({ env, files });
+  const errors = data["errors"] as { message: string }[];
+  assert.deepEqual(errors.map(({ message }) => /(PORT|ATI_WATCH):/.exec(message)?.[1]), [
+    "PORT",
+    "ATI_WATCH",
+  ]);
+  assert.match(JSON.parse(stderr).error.message, /2 errors$/);
+});
+
 test("proxy check ends with the exit code of the start", async () => {
   const cases: readonly FakeInput[] = [
     { env: { PORT: "x" } },

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { ConfigError } from "../../lib/errors.ts";
 import {
   DEFAULT_EXEMPT_PATHS,
+  examineProxySettings,
   parseProxySettings,
   resolveAtiDirectory,
 } from "../../lib/proxy/settings.ts";
@@ -214,4 +215,31 @@ test("parseProxySettings() reads OpenTelemetry's variables", () => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" };
   assert.equal(parse(endpoint).telemetry?.traces?.url, "http://c:4318/v1/traces");
   assert.throws(() => parse({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }), ConfigError);
+});
+
+test("examineProxySettings() finds every setting that cannot be used, as a start would first", () => {
+  const env = createEnv({
+    ATI_DB_URL: "sqlite:x",
+    PORT: "70000",
+    ATI_ENV_KEYS: "maybe",
+    ATI_SIG_DRIFT_SECONDS: "-1",
+    ATI_METRICS_TOKEN: "short",
+  });
+  const flags = { bind: "localhost", sigVerifyMode: "strict", sigExemptPaths: "/[" };
+  const examined = examineProxySettings({ env, flags });
+  assert.ok(!examined.ok);
+  const named = examined.errors.map(({ message }) =>
+    /^Cannot (?:use|read) ([\w-]+)/.exec(message)?.[1]
+  );
+  assert.deepEqual(named, [
+    "ATI_DB_URL",
+    "PORT",
+    "--bind",
+    "ATI_ENV_KEYS",
+    "--sig-verify-mode",
+    "ATI_SIG_DRIFT_SECONDS",
+    "--sig-exempt-paths",
+    "ATI_METRICS_TOKEN",
+  ]);
+  assert.throws(() => parseProxySettings({ env, flags }), /ATI_DB_URL/);
 });
