@@ -168,6 +168,8 @@ export const EXPORT_BACKOFF_MS: number = 1000;
 export const MAX_EXPORT_BACKOFF_MS: number = 30_000;
 /** How long a stopping proxy exports what is left, in milliseconds. */
 export const EXPORT_FLUSH_MS: number = 2000;
+/** Silence after which both connections of a WebSocket are probed, in milliseconds: hosts may be gone. */
+export const KEEP_ALIVE_PROBE_MS: number = 60_000;
 /** How long both sides of a WebSocket may take after the first close frame, in milliseconds. */
 export const WEBSOCKET_CLOSE_MS: number = 5_000;
 /** Bytes of frames that a client may send before its WebSocket is open: beyond it they wait. */

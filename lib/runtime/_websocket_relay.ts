@@ -2,7 +2,7 @@
 
 import type { Socket } from "node:net";
 import type { ErrorCode } from "../errors.ts";
-import { WEBSOCKET_CLOSE_MS } from "../limits.ts";
+import { KEEP_ALIVE_PROBE_MS, WEBSOCKET_CLOSE_MS } from "../limits.ts";
 import type { StreamEnd } from "../ports.ts";
 import type { UpgradeRelay } from "./_upgrade_socket.ts";
 import { encodeClose } from "./_websocket_frames.ts";
@@ -212,8 +212,6 @@ export class WebSocketRelay implements UpgradeRelay {
     this.#markEnded();
   }
 }
-
-const KEEP_ALIVE_PROBE_MS = 60_000;
 
 function createSide(name: Side["name"], socket: Socket, scanner: FrameScanner): Side {
   return {
