@@ -32,11 +32,11 @@ const AUDIENCE = "ATI_JWT_AUDIENCE";
 const ISSUER = "ATI_JWT_ISSUER";
 
 const ES256_HINT =
-  "Make a key pair with `ati token keygen --algorithm ES256`, save each key to a " +
+  "make a key pair with `ati token keygen --algorithm ES256`, save each key to a " +
   `file, and set ${PRIVATE_KEY} and ${PUBLIC_KEY} to their paths`;
 const HS256_HINT =
-  `Make a secret with \`ati token keygen --algorithm HS256\` and set ${SECRET} to it`;
-const AUDIENCES_HINT = `Set it to a list such as \`export ${AUDIENCES}=ati-proxy\`, or unset it`;
+  `make a secret with \`ati token keygen --algorithm HS256\` and set ${SECRET} to it`;
+const AUDIENCES_HINT = `set it to a list such as \`export ${AUDIENCES}=ati-proxy\`, or unset it`;
 
 /** The keys and names that tokens are issued and validated with. */
 export interface JwtConfig {
@@ -98,7 +98,7 @@ export async function loadJwtConfig(ports: JwtConfigPorts): Promise<JwtConfig | 
   if (filled.includes(PRIVATE_KEY) && filled.includes(SECRET) && !filled.includes(PUBLIC_KEY)) {
     throw new ConfigError(`Cannot choose between ${PRIVATE_KEY} and ${SECRET}: both are set`, {
       reason: "keys_ambiguous",
-      hint: `For ES256 \`unset ${SECRET}\`, for HS256 \`unset ${PRIVATE_KEY}\``,
+      hint: `for ES256 \`unset ${SECRET}\`, for HS256 \`unset ${PRIVATE_KEY}\``,
     });
   }
   const usesSecret = !filled.includes(PUBLIC_KEY) && !filled.includes(PRIVATE_KEY);
@@ -162,7 +162,7 @@ async function loadKeyFiles(ports: JwtConfigPorts): Promise<LoadedKeys> {
   if (partner === undefined) {
     throw new ConfigError(`Cannot use ${PRIVATE_KEY}: it belongs to no key in ${PUBLIC_KEY}`, {
       reason: "key_mismatch",
-      hint: `Add the public half of the private key to ${PUBLIC_KEY}, or \`unset ${PUBLIC_KEY}\``,
+      hint: `add the public half of the private key to ${PUBLIC_KEY}, or \`unset ${PUBLIC_KEY}\``,
     });
   }
   // Tokens name the key as it is published, also where it came with an id of its own.

@@ -105,6 +105,6 @@ function sourceError(
 ): KeyringError {
   return new KeyringError("ERR_KEYRING_SOURCE", `Cannot read the credentials: ${why}`, {
     reason,
-    hint: "Give a JSON object of texts, or lines of NAME=value with quotes around odd values",
+    hint: "give a JSON object of texts, or lines of NAME=value with quotes around odd values",
   });
 }

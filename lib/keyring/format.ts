@@ -45,7 +45,7 @@ export function parseCredentials(
     const { file = "credentials" } = options;
     throw new KeyringError("ERR_KEYRING_FORMAT", `Cannot read ${file}: not a JSON object`, {
       reason: "not_json",
-      hint: 'It holds names and values as {"name": "value"}, in UTF-8 without a byte order mark',
+      hint: 'it holds names and values as {"name": "value"}, in UTF-8 without a byte order mark',
     });
   }
   assertEntries(entries);

@@ -141,7 +141,7 @@ async function loadSealed(
   }
   error ??= new KeyringError("ERR_KEYRING_KEY", `Cannot open ${path}: there is no key for it`, {
     reason: "missing",
-    hint: "Put .keyring-key beside it, or a one-shot key where ATI_KEY_FILE says",
+    hint: "put .keyring-key beside it, or a one-shot key where ATI_KEY_FILE says",
   });
   return { keyring: new Keyring({}), source: "empty (decryption failed)", error };
 }

@@ -54,6 +54,6 @@ function assertReadableName(name: string): void {
 function nameError(why: string): KeyringError {
   return new KeyringError("ERR_KEYRING_ENTRY", `Cannot use the name of a credential: ${why}`, {
     reason: "name",
-    hint: "Use letters, digits and underscores, for example github_token",
+    hint: "use letters, digits and underscores, for example github_token",
   });
 }

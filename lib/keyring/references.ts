@@ -53,6 +53,6 @@ function referenceError(name: string, reason: "missing" | "unreadable" | "not_ut
   const message = `Cannot load entry "${name}": the file it refers to ${why[reason]}`;
   return new KeyringError("ERR_KEYRING_REFERENCE", message, {
     reason,
-    hint: "The value is @file: and a path; check the path and its permissions",
+    hint: "the value is @file: and a path; check the path and its permissions",
   });
 }

@@ -77,7 +77,7 @@ export async function openKeyring(
     // Web Crypto says no more than that either: the tag does not match.
     throw new KeyringError("ERR_KEYRING_DECRYPT", "Cannot open the keyring: decryption failed", {
       reason: "decrypt",
-      hint: "The key is another one, or the file was changed",
+      hint: "the key is another one, or the file was changed",
     });
   }
   return parseCredentials(new Uint8Array(plain));

@@ -36,7 +36,7 @@ export function parseSealingKey(text: string | Uint8Array): Uint8Array<ArrayBuff
   if (key?.length === KEYRING_KEY_BYTES) return key;
   throw new KeyringError("ERR_KEYRING_KEY", "Cannot use the sealing key: it is malformed", {
     reason: "malformed",
-    hint: `The file must hold base64 of ${KEYRING_KEY_BYTES} bytes`,
+    hint: `the file must hold base64 of ${KEYRING_KEY_BYTES} bytes`,
   });
 }
 

@@ -41,7 +41,7 @@ export function createManifestError(issues: readonly ManifestIssue[]): ManifestE
     ? `Manifest ${first} is invalid: ${count}`
     : `${files.size} manifests are invalid: ${count}`;
   return new ManifestError([summary, ...issues.map(formatManifestIssue)].join("\n"), issues, {
-    hint: "Mend the lines named, then run `ati manifest check`",
+    hint: "mend the lines named, then run `ati manifest check`",
   });
 }
 

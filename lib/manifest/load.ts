@@ -69,7 +69,7 @@ export async function loadManifests(
   if (names === undefined) {
     throw new ManifestError(`No manifests directory found at ${directory}`, [], {
       reason: "missing_directory",
-      hint: "Run `ati init` to make it, or name the folder that has it with --ati-dir or ATI_DIR",
+      hint: "run `ati init` to make it, or name the folder that has it with --ati-dir or ATI_DIR",
     });
   }
 

@@ -14,7 +14,7 @@ export function parseBaseUrl(text: string, at: string): URL {
   }
   if (url.username !== "" || url.password !== "" || /[?#]/.test(text)) {
     throw new ConfigError(`${at} must hold no user, query or fragment`, {
-      hint: "Put credentials into the keyring and name them in auth_key_name",
+      hint: "put credentials into the keyring and name them in auth_key_name",
     });
   }
   const path = url.pathname.replace(/\/+$/, "");

@@ -148,7 +148,7 @@ function listExtraHeaders(
       if (secret === undefined) {
         throw new ConfigError(
           `Cannot build credential: extra_headers "${name}" needs keyring entry "${key}"`,
-          { reason: "missing_entry", hint: `Set it with: ati key set ${key}` },
+          { reason: "missing_entry", hint: `set it with: ati key set ${key}` },
         );
       }
       used.push(secret);
@@ -166,7 +166,7 @@ function assertHeader(header: readonly [string, string], keyName: string | undef
   if (!HEADER_VALUE_REGEXP.test(value)) {
     throw new ConfigError(
       `Cannot build credential: the value for header "${name}" holds a character no header may hold`,
-      { reason: "header_value", hint: `Check keyring entry "${keyName ?? name}"` },
+      { reason: "header_value", hint: `check keyring entry "${keyName ?? name}"` },
     );
   }
 }

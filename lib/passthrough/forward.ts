@@ -239,7 +239,7 @@ function assertMethod(route: Route, method: string): void {
     throw new PassthroughError(
       "ERR_METHOD_NOT_ALLOWED",
       `Cannot forward the request: route "${route.name}" does not take its method`,
-      allowMethods && { hint: `Allowed: ${allowMethods.join(", ")}` },
+      allowMethods && { hint: `allowed: ${allowMethods.join(", ")}` },
     );
   }
 }
@@ -250,7 +250,7 @@ function assertCredential(route: Route): void {
   throw new PassthroughError(
     "ERR_CREDENTIAL_MISSING",
     `Cannot forward the request: route "${route.name}" needs keyring entry "${key}"`,
-    { reason: "missing_credential", hint: `Set it with: ati key set ${key}` },
+    { reason: "missing_credential", hint: `set it with: ati key set ${key}` },
   );
 }
 

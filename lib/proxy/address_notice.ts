@@ -18,7 +18,7 @@ export function createAddressNotice(log: Log, now: Clock = Date.now): (hostname:
     quietUntil.set(hostname, time + ADDRESS_NOTICE_MS);
     log("warn", "a credential goes to a private address", {
       upstream_host: hostname,
-      hint: "With ATI_SSRF_PROTECTION=block this is refused.",
+      hint: "with ATI_SSRF_PROTECTION=block this is refused",
     });
   };
 }

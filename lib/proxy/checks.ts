@@ -49,8 +49,8 @@ export function assertStartable(config: ProxyConfig, sources: ProxySources): voi
       {
         reason: "no_signing_secret",
         hint:
-          `Run \`ati key set ${SIGNING_SECRET_NAME}\` and paste the sandboxes' secret, or set ` +
-          `${SIGNING_SECRET_VARIABLE} and start with --env-keys, or use --sig-verify-mode log.`,
+          `run \`ati key set ${SIGNING_SECRET_NAME}\` and paste the sandboxes' secret, or set ` +
+          `${SIGNING_SECRET_VARIABLE} and start with --env-keys, or use --sig-verify-mode log`,
       },
     );
   }
@@ -69,7 +69,7 @@ export function assertServable(config: ProxyConfig, sources: ProxySources): void
     throw new ConfigError("Cannot verify tokens: the list of accepted audiences is empty", {
       reason: "empty_audience_list",
       hint:
-        "Set ATI_JWT_ACCEPTED_AUDIENCES, for example: export ATI_JWT_ACCEPTED_AUDIENCES=ati-proxy",
+        "set ATI_JWT_ACCEPTED_AUDIENCES, for example: export ATI_JWT_ACCEPTED_AUDIENCES=ati-proxy",
     });
   }
   if (isOpen(config, sources) && !isLoopback(config.bind)) {
@@ -78,8 +78,8 @@ export function assertServable(config: ProxyConfig, sources: ProxySources): void
         "neither ATI_JWT_PUBLIC_KEY nor ATI_JWT_SECRET is set, and signatures are not enforced",
       {
         reason: "no_authentication",
-        hint: "Make keys with `ati init --proxy --es256` and export the ATI_JWT_PUBLIC_KEY it " +
-          "prints, or stay on this machine with --bind 127.0.0.1.",
+        hint: "make keys with `ati init --proxy --es256` and export the ATI_JWT_PUBLIC_KEY it " +
+          "prints, or stay on this machine with --bind 127.0.0.1",
       },
     );
   }
@@ -101,7 +101,7 @@ export function assertDialable(config: ProxyConfig, state: ProxyState): void {
         "address, and ATI_SSRF_PROTECTION blocks those",
       {
         reason: "private_address",
-        hint: "Set ATI_SSRF_PROTECTION=warn, or give base_url a public host.",
+        hint: "set ATI_SSRF_PROTECTION=warn, or give base_url a public host",
       },
     );
   }
@@ -139,8 +139,8 @@ function noticeUnverifiable(config: ProxyConfig, state: ProxyState): Notice[] {
   const { mode } = config.signature;
   if (state.hasSecret) return [];
   const hint =
-    `Run \`ati key set ${SIGNING_SECRET_NAME}\`, or set ${SIGNING_SECRET_VARIABLE} and ` +
-    "start with --env-keys.";
+    `run \`ati key set ${SIGNING_SECRET_NAME}\`, or set ${SIGNING_SECRET_VARIABLE} and ` +
+    "start with --env-keys";
   if (mode === "enforce") {
     const message = "no signing secret is left: every request that needs a signature is refused";
     return [{ level: "error", message, fields: { hint } }];
@@ -161,7 +161,7 @@ function noticeUnsigned(config: ProxyConfig, state: ProxyState): Notice[] {
     warn("passthrough routes inject credentials for callers whose signature is not enforced", {
       routes,
       sig_verify_mode: mode,
-      hint: "Once the log shows valid signatures only, start with --sig-verify-mode enforce.",
+      hint: "once the log shows valid signatures only, start with --sig-verify-mode enforce",
     }),
   ];
 }
@@ -176,7 +176,7 @@ function noticeExempt(config: ProxyConfig, state: ProxyState): Notice[] {
         {
           route: route.name,
           exempt_paths: globs,
-          hint: "Name the paths that need no signature with --sig-exempt-paths.",
+          hint: "name the paths that need no signature with --sig-exempt-paths",
         },
       ),
     ];
@@ -185,7 +185,7 @@ function noticeExempt(config: ProxyConfig, state: ProxyState): Notice[] {
 
 function noticeOpen(config: ProxyConfig, sources: ProxySources): Notice[] {
   if (sources.jwt !== undefined) return [];
-  const hint = "Make keys with `ati init --proxy --es256` and export ATI_JWT_PUBLIC_KEY.";
+  const hint = "make keys with `ati init --proxy --es256` and export ATI_JWT_PUBLIC_KEY";
   const message = isOpen(config, sources)
     ? "authentication is disabled: only callers on this machine are served"
     : "token authentication is disabled: a valid signature is all a caller needs";
@@ -204,7 +204,7 @@ function noticeUnreadKeys(sources: ProxySources): Notice[] {
   return [
     warn("config.toml holds JWT keys that are not in force: the proxy reads ATI_JWT_* only", {
       keys: keys.map((key) => `proxy.jwt.${key}`),
-      hint: "Export ATI_JWT_PUBLIC_KEY=<path of the PEM file> or ATI_JWT_SECRET=<hex secret>.",
+      hint: "export ATI_JWT_PUBLIC_KEY=<path of the PEM file> or ATI_JWT_SECRET=<hex secret>",
     }),
   ];
 }
@@ -227,7 +227,7 @@ function noticeDisabledRoutes(config: ProxyConfig, sources: ProxySources): Notic
   return [
     warn("passthrough manifests are not served: passthrough is disabled", {
       providers,
-      hint: "Start with --enable-passthrough, or set ATI_ENABLE_PASSTHROUGH=1.",
+      hint: "start with --enable-passthrough, or set ATI_ENABLE_PASSTHROUGH=1",
     }),
   ];
 }
@@ -238,7 +238,7 @@ function noticeMissingCredentials(state: ProxyState): Notice[] {
       warn("a route lacks its credential", {
         route: name,
         keyring_entry: missingCredential,
-        hint: `Run \`ati key set ${missingCredential}\`.`,
+        hint: `run \`ati key set ${missingCredential}\``,
       }),
     ]
   );

@@ -11,8 +11,7 @@ export const SIGNING_SECRET_VARIABLE = "ATI_KEY_SANDBOX_SIGNING_SHARED_SECRET";
 
 const NO_TOKEN_KEYS = "neither ATI_JWT_PUBLIC_KEY nor ATI_JWT_SECRET is set";
 const MAKE_KEYS =
-  "Make keys with `ati init --proxy --es256` and export the ATI_JWT_PUBLIC_KEY it " +
-  "prints";
+  "make keys with `ati init --proxy --es256` and export the ATI_JWT_PUBLIC_KEY it prints";
 
 /**
  * Asserts that tokens can be verified where a served route asks for one.
@@ -28,7 +27,7 @@ export function assertTokenKeys(config: ProxyConfig, sources: ProxySources): voi
       `token, and ${NO_TOKEN_KEYS}`,
     {
       reason: "no_token_keys",
-      hint: `${MAKE_KEYS}, or set auth = "signature" in its manifest.`,
+      hint: `${MAKE_KEYS}, or set auth = "signature" in its manifest`,
     },
   );
 }
@@ -48,7 +47,7 @@ export function assertEitherKeys(config: ProxyConfig, sources: ProxySources): vo
       `--env-keys: ${SIGNING_SECRET_VARIABLE}) is missing`,
     {
       reason: "no_route_keys",
-      hint: `${MAKE_KEYS}, or run \`ati key set ${SIGNING_SECRET_NAME}\`.`,
+      hint: `${MAKE_KEYS}, or run \`ati key set ${SIGNING_SECRET_NAME}\``,
     },
   );
 }

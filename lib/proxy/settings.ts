@@ -229,7 +229,7 @@ function readSignatureSettings(
 function refuseDatabase(env: Env): void {
   if ((env.get("ATI_DB_URL")?.trim() ?? "") === "") return;
   throw new ConfigError("Cannot use ATI_DB_URL: this version keeps nothing in a database", {
-    hint: "Start without it: unset ATI_DB_URL",
+    hint: "start without it: unset ATI_DB_URL",
   });
 }
 
@@ -263,8 +263,8 @@ function parseBind({ value, source }: Given): string {
   const literal = parseIpLiteral(value);
   if (literal !== undefined) return literal;
   throw new ConfigError(`Cannot read ${source}: not an IP literal (host names are not resolved)`, {
-    hint: `Use 127.0.0.1, 0.0.0.0, ::1 or another address of this machine; the port has its own` +
-      ` setting, --port or PORT.`,
+    hint: `use 127.0.0.1, 0.0.0.0, ::1 or another address of this machine; the port has its own` +
+      ` setting, --port or PORT`,
   });
 }
 
@@ -294,7 +294,7 @@ function parseMetricsToken(env: Env): string | undefined {
   if (token.length >= MIN_METRICS_TOKEN_CHARS && VISIBLE_REGEXP.test(token)) return token;
   throw new ConfigError(
     `Cannot read ATI_METRICS_TOKEN: not ${MIN_METRICS_TOKEN_CHARS} or more visible ASCII characters`,
-    { hint: "Make one with: openssl rand -hex 32" },
+    { hint: "make one with: openssl rand -hex 32" },
   );
 }
 
@@ -305,7 +305,7 @@ function parseGlobList({ value, source }: Given): readonly string[] {
   } catch (error) {
     if (!(error instanceof AtiError)) throw error;
     throw new ConfigError(`Cannot read ${source}: a glob in the list is malformed`, {
-      hint: "Write /npm/* for everything below /npm; close every [ and {.",
+      hint: "write /npm/* for everything below /npm; close every [ and {",
       cause: error,
     });
   }

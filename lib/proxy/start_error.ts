@@ -12,10 +12,10 @@ import { traceError } from "./trace.ts";
  * import { ConfigError, formatStartError } from "atikit";
  * import assert from "node:assert/strict";
  *
- * const error = new ConfigError("Cannot read PORT: not a whole number", { hint: "Unset it." });
+ * const error = new ConfigError("Cannot read PORT: not a whole number", { hint: "unset it" });
  * assert.equal(
  *   formatStartError(error),
- *   "error: Cannot read PORT: not a whole number\nhint: Unset it.\n",
+ *   "error: Cannot read PORT: not a whole number\nhint: unset it\n",
  * );
  * ```
  */

@@ -68,7 +68,7 @@ async function acquire(path: string, lock: string, waitMs: number): Promise<void
         `Cannot write ${path}: another process holds its lock`,
         {
           reason: "locked",
-          hint: `Remove ${lock} if no other process is at work`,
+          hint: `remove ${lock} if no other process is at work`,
         },
       );
     }

@@ -69,7 +69,7 @@ function start(command: string, args: readonly string[], options: SpawnOptions):
 function spawnError(command: string, reason: string, why: string): AtiError {
   return new AtiError("ERR_SPAWN", `Cannot run ${command}: ${why}`, {
     reason,
-    hint: reason === "not_found" ? `Install ${command} or give its full path` : undefined,
+    hint: reason === "not_found" ? `install ${command} or give its full path` : undefined,
   });
 }
 

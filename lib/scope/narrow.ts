@@ -61,7 +61,7 @@ export function narrowScopes(held: readonly string[], wanted: readonly string[])
   if (missing.length === 0) return unique;
   throw new ScopeError("ERR_SCOPE_DENIED", "Cannot narrow the scopes: some are not held", {
     reason: "insufficient_scope",
-    hint: "Ask for scopes that the parent token holds; the error lists the others in `missing`",
+    hint: "ask for scopes that the parent token holds; the error lists the others in `missing`",
     missing,
   });
 }

@@ -43,6 +43,6 @@ export function assertVariableName(name: string): void {
 
 function nameError(why: string): SessionError {
   return new SessionError("ERR_SESSION_NAME", `Cannot look up a session token: ${why}`, {
-    hint: "Use letters, digits and underscores, for example PARCHA_TOOLS_SESSION_TOKEN",
+    hint: "use letters, digits and underscores, for example PARCHA_TOOLS_SESSION_TOKEN",
   });
 }

@@ -100,7 +100,7 @@ async function readTokenFile(path: string, files: Files): Promise<string> {
     if (!isAtiError(error)) throw error;
     throw new SessionError("ERR_SESSION_UNREADABLE", `Cannot read ${path}`, {
       reason: error.code === "ERR_ENCODING" ? "not_utf8" : "io",
-      hint: "Check that the file is a token file and that this user may read it",
+      hint: "check that the file is a token file and that this user may read it",
       cause: error,
     });
   }

@@ -25,7 +25,7 @@ import { encodeUtf8 } from "../encoding/utf8.ts";
 export function parseSigningSecret(text: string): Uint8Array {
   if (text.trim() === "") {
     throw new SignatureError("ERR_SIGNATURE_SECRET", "Cannot use the signing secret: it is empty", {
-      hint: "Set the keyring entry sandbox_signing_shared_secret, for example to 64 hex digits",
+      hint: "set the keyring entry sandbox_signing_shared_secret, for example to 64 hex digits",
     });
   }
   return isHex(text) ? decodeHex(text) : encodeUtf8(text);

@@ -135,7 +135,7 @@ function parseUrl(text: string, variable: string): URL {
   }
   if (url.username !== "" || url.password !== "") {
     throw new ConfigError(`Cannot read ${variable}: a URL with user or password is not taken`, {
-      hint: `Put credentials into ${PREFIX}HEADERS`,
+      hint: `put credentials into ${PREFIX}HEADERS`,
     });
   }
   url.hash = "";
@@ -154,7 +154,7 @@ function checkProtocols(env: Env): boolean {
       return protocol;
     }
     throw new ConfigError(`Cannot read ${variable}: not one of http/json, http/protobuf`, {
-      hint: "Collectors take OTLP over HTTP on port 4318; gRPC (port 4317) is not spoken here",
+      hint: "collectors take OTLP over HTTP on port 4318; gRPC (port 4317) is not spoken here",
     });
   });
   return protocols.includes("http/protobuf");
@@ -200,7 +200,7 @@ function decode(text: string, variable: string): string {
 
 function malformed(variable: string): ConfigError {
   return new ConfigError(`Cannot read ${variable}: malformed list`, {
-    hint: "Write name=value,name=value with values percent-encoded",
+    hint: "write name=value,name=value with values percent-encoded",
   });
 }
 

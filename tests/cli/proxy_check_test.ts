@@ -102,7 +102,7 @@ test("proxy check shows what would be served, within 80 columns and without colo
 warning: a route lacks its credential
   route: search
   keyring_entry: search_key
-  hint: Run \`ati key set search_key\`.
+  hint: run \`ati key set search_key\`
 
 `,
   );
@@ -185,7 +185,7 @@ test("proxy check tells programs the same as data", async () => {
     message: "a route lacks its credential",
     route: "search",
     keyring_entry: "search_key",
-    hint: "Run `ati key set search_key`.",
+    hint: "run `ati key set search_key`",
   }]);
 });
 

@@ -179,7 +179,7 @@ test("forward() refuses methods that the route does not list", async () => {
   for (const method of ["DELETE", "HEAD", "PATCH"]) {
     await assert.rejects(send(parts, "/x", { method }), {
       code: "ERR_METHOD_NOT_ALLOWED",
-      hint: "Allowed: GET, POST",
+      hint: "allowed: GET, POST",
     });
   }
   await assert.rejects(send({ allow_methods: [] }, "/x"), { code: "ERR_METHOD_NOT_ALLOWED" });

@@ -113,7 +113,7 @@ test("formatStartError() says what our errors say, and nothing of others", () =>
   assert.equal(
     formatStartError(createManifestError(issues)),
     "error: Manifest a.toml is invalid: 1 issue\na.toml:2:3: provider.name: Is missing\n" +
-      "hint: Mend the lines named, then run `ati manifest check`\n",
+      "hint: mend the lines named, then run `ati manifest check`\n",
   );
   for (
     const thrown of [

@@ -73,7 +73,7 @@ test("resolveToken() names the file it cannot read", async () => {
       name: "SessionError",
       code: "ERR_SESSION_UNREADABLE",
       reason: "io",
-      hint: "Check that the file is a token file and that this user may read it",
+      hint: "check that the file is a token file and that this user may read it",
       cause: undefined,
     });
     assert.equal(error.message, `Cannot read ${DEFAULT_FILE}`);
