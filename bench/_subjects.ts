@@ -164,6 +164,7 @@ path_prefix = "/${name}"
 auth_type = "bearer"
 auth_key_name = "origin"
 auth = "${auth}"
+forward_websockets = true
 `;
 }
 

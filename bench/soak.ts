@@ -1,8 +1,8 @@
 /**
  * Mixed load with a reload every second: `npx tsx bench/soak.ts [node|node26|deno|bun] [seconds]`.
  *
- * Small GETs, POSTs, session tokens, downloads, event streams and clients that leave, all at once on
- * loopback, for a minute unless told otherwise. Ends with 1 when a request failed that should not have.
+ * Small GETs, POSTs, session tokens, downloads, event streams, WebSockets and clients that leave, all at
+ * once on loopback, for a minute unless told otherwise. Ends with 1 when a request failed that should not have.
  *
  * @module
  */
@@ -18,6 +18,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseSigningSecret } from "../lib/signature/secret.ts";
 import { signSandboxRequest } from "../lib/signature/sign.ts";
+import { chat, echoWebSockets } from "./_chat.ts";
 import { readUsage, stopProcess } from "./_process.ts";
 import { createSetup } from "./_setup.ts";
 import { findSubjects } from "./_subjects.ts";
@@ -26,7 +27,15 @@ const DEFAULT_SECONDS = 60;
 const LARGE_BYTES = 4 * 1024 * 1024;
 const EVENTS = 20;
 /** How many do each thing at once: bounded, so that the machine stays usable. */
-const WORKERS = { get: 8, post: 4, token: 4, download: 2, events: 4, leave: 2 } as const;
+const WORKERS = {
+  get: 8,
+  post: 4,
+  token: 4,
+  download: 2,
+  events: 4,
+  socket: 4,
+  leave: 2,
+} as const;
 
 type Kind = keyof typeof WORKERS;
 
@@ -35,7 +44,9 @@ const [runtime = "node", seconds = String(DEFAULT_SECONDS)] = process.argv.slice
 process.exitCode = await soak(runtime, Number(seconds));
 
 async function soak(name: string, durationSeconds: number): Promise<number> {
-  const upstream = createServer(answer).listen(0, "127.0.0.1");
+  const upstream = createServer(answer);
+  echoWebSockets(upstream);
+  upstream.listen(0, "127.0.0.1");
   await once(upstream, "listening");
   const setup = await createSetup((upstream.address() as AddressInfo).port);
   const subject = findSubjects(setup).find(({ key }) => key === name);
@@ -131,6 +142,11 @@ async function runOne(kind: Kind, prepare: Prepare): Promise<void> {
       const bytes = await send(await prepare(kind, "GET", "/echo/events"));
       if (bytes < EVENTS * "data: 1\n\n".length) throw new Error(`${bytes} bytes of events`);
       return;
+    }
+    case "socket": {
+      const { port, headers } = await prepare(kind, "GET", "/echo/socket");
+      const url = `ws://127.0.0.1:${port}/echo/socket`;
+      return await chat(url, headers as Record<string, string>);
     }
     case "leave":
       return await leave(await prepare(kind, "GET", "/echo/large"));
