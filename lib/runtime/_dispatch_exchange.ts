@@ -6,7 +6,11 @@ import { PassthroughError } from "../errors.ts";
 import type { ByteTransform, ResponseParts, UpstreamRequest, UpstreamResponse } from "../ports.ts";
 import { readPieces } from "./_byte_stream.ts";
 import type { Dispatch, DispatchBody, DispatchController, DispatchHandler } from "./_dispatch.ts";
-import { createAbortFailure, createTimeoutFailure } from "../upstream_failures.ts";
+import {
+  createAbortFailure,
+  createBrokenFailure,
+  createTimeoutFailure,
+} from "../upstream_failures.ts";
 import { createConnectionFailure, isLostConnection } from "./_failures.ts";
 import { REPEATABLE_METHODS } from "./_methods.ts";
 import { flattenHeaders, parseRawHeaders, reasonOf } from "./_raw_headers.ts";
@@ -56,6 +60,7 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
   #stageTimer: ReturnType<typeof setTimeout> | undefined;
   #totalTimer: ReturnType<typeof setTimeout> | undefined;
   #ignoreClient: () => void = ignore;
+  #stopUpload: () => void = ignore;
 
   constructor(send: Dispatch, request: UpstreamRequest, options: ExchangeOptions) {
     this.#send = send;
@@ -91,6 +96,8 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
     text?: string,
   ): void {
     if (status < 200) return; // RFC 9110 §15.2: interim answers are between us and the upstream
+    // No standard response can have it.
+    if (status > 599 && !this.#relays) return this.#fail(createBrokenFailure("status"));
     this.#isAnswered = true;
     this.#hasBody = this.#request.method !== "HEAD" && !NULL_BODY_STATUSES.has(status);
     this.#enter("idle");
@@ -111,6 +118,8 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
   }
 
   onResponseData(controller: DispatchController, chunk: Buffer): void {
+    // What was under way when it ended.
+    if (this.#isClosed) return;
     this.#stageTimer?.refresh();
     const { maxResponseBytes } = this.#request;
     this.#bytesSent += chunk.length;
@@ -126,6 +135,9 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
   }
 
   onResponseEnd(): void {
+    if (this.#isClosed) return;
+    // `node:http` takes 099 for a status, and what we take for an interim answer was all there is.
+    if (!this.#isAnswered) return this.#fail(createBrokenFailure("failed"));
     this.#isEnded = true;
     this.#stopTimers();
     if (this.#transform !== undefined) this.#give(this.#transform.flush());
@@ -202,9 +214,11 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
   #give(bytes: Uint8Array): boolean {
     if (bytes.length === 0) return true;
     if (this.#outgoing !== undefined) return this.#outgoing.write(bytes);
-    if (this.#stream !== undefined) {
-      this.#stream.enqueue(bytes);
-      return (this.#stream.desiredSize ?? 0) > 0;
+    const stream = this.#stream;
+    if (stream !== undefined) {
+      // Whoever reads may be gone, and cancel the stream inside this call.
+      stream.enqueue(bytes);
+      return (stream.desiredSize ?? 0) > 0;
     }
     // A small answer arrives whole before anybody could take it: one write instead of three.
     this.#queue.push(bytes);
@@ -252,13 +266,20 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
   }
 
   async *#countStream(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+    let pieces = body as unknown as AsyncIterable<Uint8Array>;
     // Undici still holds a piece when it asks for the next; the other dispatch does not.
-    const pieces = this.#relays ? body as unknown as AsyncIterable<Uint8Array> : readPieces(body);
+    if (!this.#relays) {
+      const given = pieces = readPieces(body);
+      // Deno tells nobody who is inside a read that the client is gone, and keeps its connection.
+      this.#stopUpload = (): void => given.cancel();
+    }
     try {
       for await (const chunk of pieces) {
         this.#countRequestBytes(chunk.length);
         yield chunk;
       }
+      // Given up half-way: what there was must not pass for the whole.
+      if (this.#isClosed) throw createAbortFailure();
     } catch (error) {
       // A client's body only breaks off with the client.
       throw error instanceof PassthroughError ? error : createAbortFailure();
@@ -365,6 +386,7 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
     this.#isClosed = true;
     this.#stopTimers();
     this.#ignoreClient();
+    this.#stopUpload();
     this.#onClose?.({
       bytesSent: this.#bytesSent,
       bytesReceived: this.#bytesReceived,

@@ -165,6 +165,9 @@ export function attachHandler(request: ClientRequest, handler: DispatchHandler):
     incoming.on("end", () => {
       if (isOver || !incoming.complete) return;
       isOver = true;
+      // Answered before the upload was through: nobody waits for the rest, and on Deno no write of it
+      // would ever come back.
+      if (!request.writableEnded) request.destroy();
       handler.onResponseEnd();
     });
     // The connection broke inside the body.
@@ -219,6 +222,7 @@ export function whenConnected(
 async function pump(body: DispatchBody, request: ClientRequest): Promise<void> {
   if (body !== null && Symbol.asyncIterator in body) {
     for await (const piece of body) {
+      if (request.destroyed) return;
       // Written out before the next is read: the pieces share a buffer.
       await write(piece, request);
       if (request.destroyed) return;
