@@ -212,7 +212,7 @@ describe("systemFiles", () => {
     await assert.rejects(withFileLock(at("held"), work, { waitMs: 50 }), {
       code: "ERR_FILE_WRITE",
       reason: "locked",
-      hint: `Remove ${at("held.lock")} if no other process is at work`,
+      hint: `remove ${at("held.lock")} if no other process is at work`,
     });
     assert.equal(isEntered, false);
   });
