@@ -19,7 +19,7 @@ import type { SignatureMode } from "../lib/proxy/settings.ts";
 
 const CONNECTIONS = 32;
 const ROUNDS = 3;
-const SECONDS = 3;
+const SECONDS = 2;
 const WARM_UP_SECONDS = 1;
 const DOWNLOADS = 5;
 const POST_BODY = JSON.stringify({ prompt: "x".repeat(1010) });
