@@ -172,6 +172,13 @@ export const EXPORT_FLUSH_MS: number = 2000;
 export const KEEP_ALIVE_PROBE_MS: number = 60_000;
 /** How long both sides of a WebSocket may take after the first close frame, in milliseconds. */
 export const WEBSOCKET_CLOSE_MS: number = 5_000;
+/**
+ * How long a side of a closing WebSocket may take nothing of what waits for it, in milliseconds: systems
+ * empty their buffers in large steps, and to a slow reader the last one takes longer than 5 s.
+ */
+export const WEBSOCKET_DRAIN_MS: number = 30_000;
+/** How long the client's side of a WebSocket may take to open behind the 101, in milliseconds. */
+export const WEBSOCKET_OPEN_MS: number = 10_000;
 /** Bytes of frames that a client may send before its WebSocket is open: beyond it they wait. */
 export const MAX_EARLY_BYTES: number = 64 * 1024;
 /**

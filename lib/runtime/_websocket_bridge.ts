@@ -10,11 +10,12 @@ import type { ErrorCode } from "../errors.ts";
 import {
   MAX_TIMER_MS,
   WEBSOCKET_BACKLOG_BYTES,
-  WEBSOCKET_CLOSE_MS,
   WEBSOCKET_HIGH_WATER_BYTES,
+  WEBSOCKET_OPEN_MS,
   WEBSOCKET_POLL_MS,
 } from "../limits.ts";
 import type { StreamEnd, TunnelRequest } from "../ports.ts";
+import { CloseDeadline } from "./_close_deadline.ts";
 import { encodeClose, encodeFrame, FrameReader, isCloseCode } from "./_websocket_frames.ts";
 import { NO_CLOSE_CODE, OPCODES } from "./_websocket_frames.ts";
 import type { FrameEvent, FrameFailure } from "./_websocket_frames.ts";
@@ -57,7 +58,8 @@ export class WebSocketBridge {
   #hasFinished = false;
   #lastActiveMs = performance.now();
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
-  #closeTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #openTimer: ReturnType<typeof setTimeout>;
+  readonly #deadline = new CloseDeadline(() => this.#countWaiting(), () => this.#cutOff());
   #closeCode: number | undefined;
   #goodbye: { readonly code: number; readonly reason: string } | undefined;
   #error: ErrorCode | undefined;
@@ -68,18 +70,23 @@ export class WebSocketBridge {
     dial: Pick<OpenDial, "socket" | "head">,
     rules: Pick<TunnelRequest, "idleMs" | "maxMessageBytes">,
     onClose: ((end: StreamEnd) => void) | undefined,
+    openMs: number = WEBSOCKET_OPEN_MS,
   ) {
     this.#socket = dial.socket;
     this.#head = dial.head;
     this.#rules = rules;
     this.#onClose = onClose;
     this.#reader = new FrameReader({ isMasked: false, maxMessageBytes: rules.maxMessageBytes });
+    // Deno never tells of a client that left while its 101 was being written.
+    this.#openTimer = setTimeout(() => this.closed(ABNORMAL_CLOSE_CODE, ""), openMs);
     this.#watchIdle(rules.idleMs);
     this.#listen(dial.socket);
   }
 
   /** The client's side is open: messages may go. */
   open(leg: ClientLeg): void {
+    clearTimeout(this.#openTimer);
+    if (this.#isLegGone) return leg.terminate(); // given up meanwhile
     this.#leg = leg;
     if (this.#goodbye !== undefined) return this.#closeLeg();
     if (this.#head.length > 0) this.#read(this.#head);
@@ -127,6 +134,7 @@ export class WebSocketBridge {
   /** Closes both sides with 1001. */
   stop(): void {
     this.#shutDown(1001, "going away");
+    this.#deadline.press();
   }
 
   /** The socket stays paused until the client's side is open. */
@@ -210,7 +218,7 @@ export class WebSocketBridge {
     // To see its answer. What it sends besides goes nowhere.
     this.#socket.resume();
     this.#closeLeg();
-    this.#awaitEnd(Number.POSITIVE_INFINITY);
+    this.#deadline.start();
   }
 
   /** Not before everything has left: the runtimes lose what is waiting, or count it no more. */
@@ -221,17 +229,18 @@ export class WebSocketBridge {
     setTimeout(() => this.#closeLeg(), WEBSOCKET_POLL_MS);
   }
 
-  /** Cuts off what is not over in 5 s, nor nearer to its end than 5 s ago. */
-  #awaitEnd(waitedFor: number): void {
-    this.#closeTimer = setTimeout(() => {
-      const waiting = this.#socket.writableLength +
-        (this.#isLegGone ? 0 : this.#leg?.waiting() ?? 0);
-      if (waiting > 0 && waiting < waitedFor) return this.#awaitEnd(waiting);
-      this.#socket.destroy();
-      if (!this.#isLegGone) this.#leg?.terminate();
-      this.#isLegGone = true;
-      this.#finishWhenDone();
-    }, WEBSOCKET_CLOSE_MS);
+  #countWaiting(): number {
+    return this.#socket.writableLength + (this.#isLegGone ? 0 : this.#leg?.waiting() ?? 0);
+  }
+
+  #cutOff(): void {
+    // What is lost must not look like what was delivered.
+    if (!this.#isLegGone && (this.#leg?.waiting() ?? 0) > 0) this.#error ??= "ERR_CLIENT_ABORTED";
+    else if (this.#socket.writableLength > 0) this.#error ??= "ERR_UPSTREAM_FAILED";
+    this.#socket.destroy();
+    if (!this.#isLegGone) this.#leg?.terminate();
+    this.#isLegGone = true;
+    this.#finishWhenDone();
   }
 
   #touch(): void {
@@ -252,7 +261,8 @@ export class WebSocketBridge {
   #finishWhenDone(): void {
     if (this.#hasFinished || !this.#isLegGone || !this.#isSocketGone) return;
     this.#hasFinished = true;
-    clearTimeout(this.#closeTimer);
+    clearTimeout(this.#openTimer);
+    this.#deadline.end();
     this.#onClose?.({
       bytesSent: this.#bytesSent,
       bytesReceived: this.#bytesReceived,

@@ -2,8 +2,9 @@
 
 import type { Socket } from "node:net";
 import type { ErrorCode } from "../errors.ts";
-import { KEEP_ALIVE_PROBE_MS, WEBSOCKET_CLOSE_MS } from "../limits.ts";
+import { KEEP_ALIVE_PROBE_MS } from "../limits.ts";
 import type { StreamEnd } from "../ports.ts";
+import { CloseDeadline } from "./_close_deadline.ts";
 import type { UpgradeRelay } from "./_upgrade_socket.ts";
 import { encodeClose } from "./_websocket_frames.ts";
 import { FrameScanner } from "./_websocket_scanner.ts";
@@ -52,7 +53,7 @@ interface Goodbye {
  * Relays bytes both ways, untouched and with back-pressure, and only watches the frames go by. Where a
  * limit or a rule is broken, one side vanishes or the proxy stops, both sides get a close frame, put
  * between two frames; a side in the middle of a frame is cut off. After a close frame, whoever sent it,
- * both have 5 s.
+ * both have 5 s, and a slow reader the time that what waits for it takes.
  */
 export class WebSocketRelay implements UpgradeRelay {
   readonly ended: Promise<void>;
@@ -60,7 +61,8 @@ export class WebSocketRelay implements UpgradeRelay {
   readonly #upstream: Side;
   readonly #onClose: RelayOptions["onClose"];
   readonly #idleTimer: ReturnType<typeof setTimeout> | undefined;
-  #closeTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #deadline: CloseDeadline;
+  #isClosing = false;
   #goodbye: Goodbye | undefined;
   #closeCode: number | undefined;
   #error: ErrorCode | undefined;
@@ -74,6 +76,10 @@ export class WebSocketRelay implements UpgradeRelay {
     this.#client = createSide("client", options.client, client);
     this.#upstream = createSide("upstream", options.upstream, upstream);
     this.#onClose = options.onClose;
+    this.#deadline = new CloseDeadline(
+      () => options.client.writableLength + options.upstream.writableLength,
+      () => this.#cutOff(),
+    );
     this.ended = new Promise((resolve) => this.#markEnded = resolve);
     this.#idleTimer = idleMs > 0 ? setTimeout(() => this.#expire(), idleMs) : undefined;
     this.#listen(this.#client, this.#upstream, options.clientHead);
@@ -82,8 +88,8 @@ export class WebSocketRelay implements UpgradeRelay {
 
   /** Closes both sides with 1001. */
   stop(): void {
-    if (this.#closeTimer !== undefined) return;
-    this.#shutDown({ code: 1001, reason: "going away" });
+    if (!this.#isClosing) this.#shutDown({ code: 1001, reason: "going away" });
+    this.#deadline.press();
   }
 
   #listen(from: Side, to: Side, head: Uint8Array): void {
@@ -134,7 +140,7 @@ export class WebSocketRelay implements UpgradeRelay {
   }
 
   #expire(): void {
-    if (this.#closeTimer !== undefined) return;
+    if (this.#isClosing) return;
     this.#error ??= "ERR_UPSTREAM_TIMEOUT";
     this.#shutDown({ code: 1001, reason: "idle timeout" });
   }
@@ -143,7 +149,7 @@ export class WebSocketRelay implements UpgradeRelay {
   #onEnd(from: Side, to: Side): void {
     if (from.hasEnded) return;
     from.hasEnded = true;
-    if (this.#closeTimer === undefined) {
+    if (!this.#isClosing) {
       const isClient = from.name === "client";
       this.#error ??= isClient ? "ERR_CLIENT_ABORTED" : "ERR_UPSTREAM_FAILED";
       this.#shutDown({ code: isClient ? 1001 : 1011, reason: `${from.name} went away` });
@@ -180,10 +186,17 @@ export class WebSocketRelay implements UpgradeRelay {
   }
 
   #beginClosing(): void {
-    this.#closeTimer ??= setTimeout(() => {
-      this.#client.socket.destroy();
-      this.#upstream.socket.destroy();
-    }, WEBSOCKET_CLOSE_MS);
+    this.#isClosing = true;
+    this.#deadline.start();
+  }
+
+  #cutOff(): void {
+    const [client, upstream] = [this.#client.socket, this.#upstream.socket];
+    // What is lost must not look like what was delivered.
+    if (client.writableLength > 0) this.#error ??= "ERR_CLIENT_ABORTED";
+    else if (upstream.writableLength > 0) this.#error ??= "ERR_UPSTREAM_FAILED";
+    client.destroy();
+    upstream.destroy();
   }
 
   // RFC 6455 §7.1.1: a connection is closed when close frames went both ways on it.
@@ -202,7 +215,7 @@ export class WebSocketRelay implements UpgradeRelay {
 
   #finish(): void {
     clearTimeout(this.#idleTimer);
-    clearTimeout(this.#closeTimer);
+    this.#deadline.end();
     this.#onClose?.({
       bytesSent: this.#upstream.bytes,
       bytesReceived: this.#client.bytes,

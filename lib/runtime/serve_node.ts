@@ -136,7 +136,8 @@ async function serveUpgrade(
     return void socket.destroy();
   }
   const { host, exchange } = readHead(incoming, outgoing);
-  await answer(handler, outgoing, { host, exchange: { ...exchange, upgrade } });
+  // Node asks ordinary requests of HTTP/1.1 for a Host, but not these (RFC 9112 §3.2).
+  await answer(handler, outgoing, { host: host ?? "", exchange: { ...exchange, upgrade } });
 }
 
 async function answer(

@@ -104,6 +104,11 @@ test("nothing is dialled for a handshake that is refused", TEST_OPTIONS, (t) =>
       const dialled = await dial(never, { "sec-websocket-key": undefined });
       await assertRefused(dialled, 400, "websocket_key");
     });
+    // The servers of Deno and Bun decide that by themselves.
+    await t.test("no host", { skip: !RELAYS_FRAMES }, async () => {
+      const dialled = await dial(never, { host: undefined });
+      await assertRefused(dialled, 400, "invalid_host");
+    });
     await t.test("no route", async () => {
       assert.equal((await dial(never, {}, "/elsewhere")).status, 404);
     });

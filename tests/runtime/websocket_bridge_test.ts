@@ -52,6 +52,7 @@ async function withBridge(
     readonly idleMs?: number;
     readonly maxMessageBytes?: number;
     readonly head?: Uint8Array;
+    readonly openMs?: number;
   },
   run: (fixture: Fixture) => Promise<void>,
 ): Promise<void> {
@@ -64,11 +65,13 @@ async function withBridge(
   const ends: StreamEnd[] = [];
   let end: (end: StreamEnd) => void = () => {};
   const ended = new Promise<StreamEnd>((resolve) => end = resolve);
-  const { idleMs = 0, maxMessageBytes = 0, head = new Uint8Array(0) } = rules;
-  const bridge = new WebSocketBridge({ socket, head }, { idleMs, maxMessageBytes }, (one) => {
+  const { idleMs = 0, maxMessageBytes = 0, head = new Uint8Array(0), openMs } = rules;
+  const onClose = (one: StreamEnd): void => {
     ends.push(one);
     end(one);
-  });
+  };
+  const limits = { idleMs, maxMessageBytes };
+  const bridge = new WebSocketBridge({ socket, head }, limits, onClose, openMs);
   const leg = new FakeLeg();
   try {
     await run({ bridge, leg, upstream, ended, ends });
@@ -246,6 +249,24 @@ test(
     }),
 );
 
+test(
+  "WebSocketBridge waits for nobody when the server stops, and says what was lost",
+  OPTIONS,
+  () =>
+    withBridge({}, async ({ bridge, leg, upstream, ended }) => {
+      bridge.open(leg);
+      leg.backlog = 10;
+      upstream.sendClose(1000);
+      assert.equal(await upstream.readText(), "8:1000:");
+      const began = performance.now();
+      bridge.stop();
+      const { closeCode, error } = await ended;
+      assert.deepEqual([closeCode, error], [1000, "ERR_CLIENT_ABORTED"]);
+      assert.deepEqual(leg.calls, ["terminate"]);
+      assert.ok(performance.now() - began < 6000);
+    }),
+);
+
 test("WebSocketBridge ends when the client never comes", OPTIONS, async (t) => {
   await t.test("as its connection broke", () =>
     withBridge({}, async ({ bridge, leg, upstream, ended }) => {
@@ -255,7 +276,16 @@ test("WebSocketBridge ends when the client never comes", OPTIONS, async (t) => {
       const end = await ended;
       assert.deepEqual([end.closeCode, end.error], [1001, "ERR_CLIENT_ABORTED"]);
       bridge.open(leg);
-      assert.deepEqual(leg.calls, []);
+      assert.deepEqual(leg.calls, ["terminate"]);
+    }));
+  await t.test("and nobody says so", () =>
+    withBridge({ openMs: 50 }, async ({ bridge, leg, upstream, ended }) => {
+      assert.equal(await upstream.readText(), "8:1001:client went away");
+      upstream.socket.end();
+      const end = await ended;
+      assert.deepEqual([end.closeCode, end.error], [1001, "ERR_CLIENT_ABORTED"]);
+      bridge.open(leg);
+      assert.deepEqual(leg.calls, ["terminate"]);
     }));
   await t.test("within the idle limit", () =>
     withBridge({ idleMs: 50 }, async ({ upstream }) => {
