@@ -18,7 +18,7 @@ export function readPieces(stream: ReadableStream<Uint8Array>): Pieces {
     try {
       for (;;) {
         const { done, value } = await reader.read();
-        if (done) return;
+        if (done || value === undefined) return;
         yield value;
       }
     } finally {
@@ -29,7 +29,10 @@ export function readPieces(stream: ReadableStream<Uint8Array>): Pieces {
 }
 
 /** What is needed of a reader. */
-type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
+interface Reader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
 
 const PIECE_BYTES = 64 * 1024;
 
@@ -42,10 +45,10 @@ function openByobReader(stream: ReadableStream<Uint8Array>): Reader | undefined 
   }
   let buffer = new ArrayBuffer(PIECE_BYTES);
   return {
-    async read(): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>> {
+    async read() {
       const { done, value } = await reader.read(new Uint8Array(buffer));
       // A stream that was cancelled gives no buffer back.
-      if (done || value === undefined) return { done: true, value: undefined };
+      if (done || value === undefined) return { done: true };
       buffer = value.buffer;
       return { done, value };
     },
