@@ -86,3 +86,11 @@ export function createAbortFailure(): PassthroughError {
     { reason: "aborted" },
   );
 }
+
+/** A body past the route's limit: `ERR_REQUEST_TOO_LARGE` or `ERR_RESPONSE_TOO_LARGE`. */
+export function createTooLargeFailure(side: "request" | "response"): PassthroughError {
+  return new PassthroughError(
+    side === "request" ? "ERR_REQUEST_TOO_LARGE" : "ERR_RESPONSE_TOO_LARGE",
+    `Cannot forward the ${side}: its body exceeds max_${side}_bytes`,
+  );
+}

@@ -1,10 +1,11 @@
 /** An upstream request as `fetch` takes it. @module */
 
+import { createTooLargeFailure } from "../upstream_failures.ts";
 import { MAX_TIMER_MS, SLOWEST_UPLOAD_BYTES_PER_SECOND, SMALL_BODY_BYTES } from "../limits.ts";
 import type { FetchQuirks, HeaderList, UpstreamRequest } from "../ports.ts";
 import { DECODED_CODINGS, readHeader } from "./_fetch_response.ts";
 import type { Exchange } from "./_exchange.ts";
-import { createOversizeFailure, relayRequestBody } from "./_relayed_body.ts";
+import { relayRequestBody } from "./_relayed_body.ts";
 
 /** What `fetch` is given. */
 export interface FetchInit extends RequestInit {
@@ -89,7 +90,7 @@ function chooseBody(
 
 function sendWhole(body: Uint8Array, request: UpstreamRequest, exchange: Exchange): BodyInit {
   if (request.maxRequestBytes > 0 && body.length > request.maxRequestBytes) {
-    const failure = createOversizeFailure();
+    const failure = createTooLargeFailure("request");
     exchange.fail(failure);
     throw failure;
   }

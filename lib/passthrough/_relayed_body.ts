@@ -1,8 +1,8 @@
 /** Bodies on their way through an exchange: counted, limited, watched, never buffered. @module */
 
-import { PassthroughError } from "../errors.ts";
+import type { PassthroughError } from "../errors.ts";
 import type { UpstreamRequest } from "../ports.ts";
-import { createAbortFailure } from "../upstream_failures.ts";
+import { createAbortFailure, createTooLargeFailure } from "../upstream_failures.ts";
 import type { Exchange } from "./_exchange.ts";
 import { createFetchFailure } from "./_fetch_failure.ts";
 
@@ -40,21 +40,13 @@ export function relayRequestBody(
       }
       exchange.bytesReceived += piece.value.length;
       if (maxRequestBytes > 0 && exchange.bytesReceived > maxRequestBytes) {
-        stop(createOversizeFailure());
+        stop(createTooLargeFailure("request"));
       }
       exchange.wait("idle", deadlines.idleMs);
       controller.enqueue(piece.value);
     },
     cancel: (reason): Promise<void> => reader.cancel(reason),
   }, NOTHING_AHEAD);
-}
-
-/** A request body beyond the route's limit. */
-export function createOversizeFailure(): PassthroughError {
-  return new PassthroughError(
-    "ERR_REQUEST_TOO_LARGE",
-    "Cannot forward the request: its body exceeds max_request_bytes",
-  );
 }
 
 /**
@@ -94,10 +86,7 @@ export function relayResponseBody(
       }
       if (maxResponseBytes > 0 && exchange.bytesSent + piece.value.length > maxResponseBytes) {
         exchange.fail(
-          new PassthroughError(
-            "ERR_RESPONSE_TOO_LARGE",
-            "Cannot forward the response: its body exceeds max_response_bytes",
-          ),
+          createTooLargeFailure("response"),
         );
         return;
       }

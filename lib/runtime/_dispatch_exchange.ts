@@ -10,6 +10,7 @@ import {
   createAbortFailure,
   createBrokenFailure,
   createTimeoutFailure,
+  createTooLargeFailure,
 } from "../upstream_failures.ts";
 import { createConnectionFailure, isLostConnection } from "./_failures.ts";
 import { REPEATABLE_METHODS } from "./_methods.ts";
@@ -126,10 +127,7 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
     if (maxResponseBytes > 0 && this.#bytesSent > maxResponseBytes) {
       this.#bytesSent -= chunk.length;
       this.#fail(
-        new PassthroughError(
-          "ERR_RESPONSE_TOO_LARGE",
-          "Cannot forward the response: its body exceeds max_response_bytes",
-        ),
+        createTooLargeFailure("response"),
       );
     } else if (!this.#give(this.#transform?.push(chunk) ?? chunk)) controller.pause();
   }
@@ -290,10 +288,7 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
     this.#stageTimer?.refresh();
     const { maxRequestBytes } = this.#request;
     if (maxRequestBytes > 0 && this.#bytesReceived + bytes > maxRequestBytes) {
-      throw new PassthroughError(
-        "ERR_REQUEST_TOO_LARGE",
-        "Cannot forward the request: its body exceeds max_request_bytes",
-      );
+      throw createTooLargeFailure("request");
     }
     this.#bytesReceived += bytes;
   }
