@@ -30,7 +30,13 @@ export function decodeHex(text: string): Uint8Array<ArrayBuffer> {
   if (!isHex(text)) throw new EncodingError("Cannot decode hex: malformed text");
   const bytes = new Uint8Array(text.length / 2);
   for (let index = 0; index < bytes.length; index++) {
-    bytes[index] = Number.parseInt(text.slice(index * 2, index * 2 + 2), 16);
+    bytes[index] = valueOf(text.charCodeAt(index * 2)) << 4 |
+      valueOf(text.charCodeAt(index * 2 + 1));
   }
   return bytes;
+}
+
+/** The value of a hex digit: `0` is 0x30, `A` is 0x41, `a` is 0x61. */
+function valueOf(code: number): number {
+  return code < 0x40 ? code - 0x30 : (code & 0x0f) + 9;
 }

@@ -10,6 +10,7 @@ import type {
 } from "../ports.ts";
 import type { Exchange } from "./_exchange.ts";
 import { createBrokenFailure } from "../upstream_failures.ts";
+import { listHeaders } from "./headers.ts";
 import { relayResponseBody } from "./_relayed_body.ts";
 import { transformStream, transformWhole } from "./_transformed_body.ts";
 
@@ -86,7 +87,7 @@ function createHead(parts: ResponseParts): ResponseInit {
 }
 
 function listResponseHeaders(headers: Headers, mayBeDecoded: boolean): HeaderList {
-  const list = [...headers];
+  const list = listHeaders(headers);
   const coding = mayBeDecoded ? headers.get("content-encoding") : null;
   if (coding === null) return list;
   const isDecoded = coding.toLowerCase().split(",").every((one) => DECODED_CODINGS.has(one.trim()));

@@ -17,7 +17,7 @@ import type {
 } from "../ports.ts";
 import type { CanonicalTarget } from "./canonical_path.ts";
 import { askForReadable, assertReadable, dropDigests } from "./_readable_body.ts";
-import { filterRequestHeaders, filterResponseHeaders } from "./headers.ts";
+import { filterRequestHeaders, filterResponseHeaders, listHeaders } from "./headers.ts";
 import type { MutableHeaderList } from "./headers.ts";
 import { resolvePath } from "./policy.ts";
 import type { PathVerdict } from "./policy.ts";
@@ -125,7 +125,7 @@ export async function forward(input: ForwardInput, ports: ForwardPorts): Promise
   const { keepsAuthorization } = verdict;
   if (!keepsAuthorization) assertCredential(route);
   const injection = keepsAuthorization ? route.bareInjection : route.injection;
-  const headers = filterRequestHeaders(request.headers, {
+  const headers = filterRequestHeaders(listHeaders(request.headers), {
     injected: injection.headerNames,
     keepAuthorization: keepsAuthorization,
   });
@@ -133,8 +133,9 @@ export async function forward(input: ForwardInput, ports: ForwardPorts): Promise
   injection.addHeaders(headers);
   const slot = takeSlot(route, ports.slots);
   try {
-    const added = input.requestHeaders?.() ?? [];
-    headers.push(...added.filter(([name]) => !injection.headerNames.has(name)));
+    for (const field of input.requestHeaders?.() ?? []) {
+      if (!injection.headerNames.has(field[0])) headers.push(field);
+    }
     const response = await callUpstream(route, ports, {
       method,
       url: verdict.url + injection.addQuery(target.query),
@@ -155,18 +156,18 @@ export async function forward(input: ForwardInput, ports: ForwardPorts): Promise
   }
 }
 
-async function callUpstream(
+function callUpstream(
   route: Route,
   { upstream, tunnel }: ForwardPorts,
   call: UpstreamRequest,
 ): Promise<UpstreamResponse> {
   const { forwardsWebSockets, webSocketIdleMs: idleMs, maxMessageBytes } = route;
   if (!forwardsWebSockets || tunnel === undefined || !isWebSocketUpgrade(call.incoming)) {
-    return await upstream(call);
+    return upstream(call);
   }
   assertHandshake(call.incoming.headers);
   const headers = dropHandshakeFields(call.headers);
-  return await tunnel({ ...call, headers, idleMs, maxMessageBytes });
+  return tunnel({ ...call, headers, idleMs, maxMessageBytes });
 }
 
 function takeSlot(route: Route, slots: Slots | undefined): (() => void) | undefined {
@@ -229,8 +230,9 @@ function assertResponse(route: Route, response: UpstreamResponse): void {
 
 function setHeaders(headers: MutableHeaderList, added: HeaderList): HeaderList {
   if (added.length === 0) return headers;
-  const names = new Set(added.map(([name]) => name));
-  return [...headers.filter(([name]) => !names.has(name)), ...added];
+  const list = headers.filter(([name]) => !added.some(([other]) => other === name));
+  list.push(...added);
+  return list;
 }
 
 function assertMethod(route: Route, method: string): void {

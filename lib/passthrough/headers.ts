@@ -34,6 +34,13 @@ const REQUEST_DROPS: ReadonlySet<string> = new Set([
 ]);
 const SANDBOX_PREFIX = "x-sandbox-";
 
+/** The fields of a `Headers`. Its iterator costs some runtimes seven times as much. */
+export function listHeaders(headers: Headers): MutableHeaderList {
+  const list: MutableHeaderList = [];
+  headers.forEach((value, name) => list.push([name, value]));
+  return list;
+}
+
 /**
  * The header fields of a request that go upstream.
  *

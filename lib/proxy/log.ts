@@ -10,6 +10,9 @@ const SEVERITY: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 
 // JSON leaves these as they are; a terminal would act on C1 controls, a viewer would break the line.
 const UNPRINTABLE_REGEXP = /[\u007f-\u009f\u2028\u2029]/g;
 
+// Nothing that JSON, a terminal or a viewer would read as anything but itself.
+const PLAIN_REGEXP = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+
 /** Options of {@link createJsonLog}. */
 export interface JsonLogOptions {
   /** Lowest level that is written; default `info`. */
@@ -20,7 +23,7 @@ export interface JsonLogOptions {
 
 /**
  * Makes a log that writes JSON lines: `timestamp` (RFC 3339, UTC), `level` (upper case, as the
- * reference), `message`, then the record's own fields.
+ * reference), `message`, then the record's own fields, but for those of these three names.
  *
  * Lines the sink had to drop are counted; the count is written as a line of its own (`dropped`
  * since the last such line, `dropped_total`) as soon as the sink takes lines again.
@@ -74,7 +77,7 @@ export function createJsonLog(sink: LineSink, options: JsonLogOptions = {}): Log
 
 type LogFields = Readonly<Record<string, unknown>>;
 
-const HEAD_NAMES: readonly (keyof LineHead)[] = ["timestamp", "level", "message"];
+const HEAD_NAMES: ReadonlySet<string> = new Set(["timestamp", "level", "message"]);
 
 interface LineHead {
   readonly timestamp: string;
@@ -96,22 +99,44 @@ function createTimeStamps(): (timeMs: number) => string {
 }
 
 function formatLine(head: LineHead, fields: LogFields | undefined): string {
-  return stringify(head, fields).replace(UNPRINTABLE_REGEXP, escapeUnit);
-}
-
-function stringify(head: LineHead, fields: LogFields | undefined): string {
-  const start = JSON.stringify(head);
-  if (fields === undefined) return start;
+  const { timestamp, level, message } = head;
+  const start = `{"timestamp":${quote(timestamp)},"level":${quote(level)},"message":${quote(message)}`;
   try {
-    if (HEAD_NAMES.some((name) => name in fields)) return JSON.stringify({ ...head, ...fields });
-    // Two texts put together: making one object of twenty members costs twenty microseconds on Node 20.
-    const rest = JSON.stringify(fields);
-    return rest === "{}" ? start : `${start.slice(0, -1)},${rest.slice(1)}`;
+    return `${start}${formatFields(fields ?? {})}}`;
   } catch {
     // A value that JSON cannot hold (a cycle, a bigint, a throwing `toJSON`) costs the fields, never
     // the line: its text may be anything, so it is not looked at.
-    return JSON.stringify({ ...head, unloggable: true });
+    return `${start},"unloggable":true}`;
   }
+}
+
+// By hand: the engine's own writer takes four times as long over a record of twenty members, most of
+// them absent.
+function formatFields(fields: LogFields): string {
+  let text = "";
+  for (const name of Object.keys(fields)) {
+    const json = HEAD_NAMES.has(name) ? undefined : formatValue(fields[name]);
+    if (json !== undefined) text += `,${quote(name)}:${json}`;
+  }
+  return text;
+}
+
+function formatValue(value: unknown): string | undefined {
+  switch (typeof value) {
+    case "string":
+      return quote(value);
+    case "number":
+      return Number.isFinite(value) ? String(value) : "null";
+    case "undefined":
+      return undefined;
+    default:
+      return JSON.stringify(value)?.replace(UNPRINTABLE_REGEXP, escapeUnit);
+  }
+}
+
+function quote(text: string): string {
+  if (PLAIN_REGEXP.test(text)) return `"${text}"`;
+  return JSON.stringify(text).replace(UNPRINTABLE_REGEXP, escapeUnit);
 }
 
 function escapeUnit(unit: string): string {

@@ -86,12 +86,16 @@ export interface PipelineParts {
 /** Makes the fetch handler. It never rejects: whatever is thrown becomes a problem. */
 export function createPipeline(parts: PipelineParts): FetchHandler {
   const { observer, current } = parts;
+  const readHost = createHostReader();
 
   return async (request, info) => {
     const exchange = observer.begin(request);
     let answer: Response | Refusal;
     try {
-      answer = await serve({ request, info, exchange, state: current() }, parts);
+      const host = readHost(request);
+      answer = host === undefined
+        ? INVALID_HOST
+        : await serve({ request, host, info, exchange, state: current() }, parts);
     } catch (error) {
       answer = toRefusal(error);
       if (answer.code === "ERR_INTERNAL") exchange.trace = traceError(error);
@@ -103,15 +107,14 @@ export function createPipeline(parts: PipelineParts): FetchHandler {
 
 interface Passage {
   readonly request: Request;
+  readonly host: string;
   readonly info: RequestInfo | undefined;
   readonly exchange: Exchange;
   readonly state: ProxyState;
 }
 
 async function serve(passage: Passage, parts: PipelineParts): Promise<Response | Refusal> {
-  const { request, exchange, state } = passage;
-  const host = readHost(request);
-  if (host === undefined) return INVALID_HOST;
+  const { request, host, exchange, state } = passage;
   const result = canonicalizeTarget(passage.info?.rawTarget ?? targetOf(request.url));
   if (!result.ok) return { code: "ERR_PATH_INVALID", reason: result.reason };
   const { target } = result;
@@ -158,10 +161,15 @@ function targetOf(url: string): string {
   return start === -1 ? "/" : url.slice(start);
 }
 
-function readHost(request: Request): string | undefined {
-  const host = request.headers.get("host") ?? authorityOf(request.url);
-  // RFC 9112 §3.2: an invalid Host is answered 400. Some runtimes paste it into the URL as it is.
-  return parseHost(host) === undefined ? undefined : host;
+/** Reads the host of requests; `undefined` where it is none. Most requests name the one before them. */
+function createHostReader(): (request: Request) => string | undefined {
+  let last: string | undefined;
+  return (request) => {
+    const host = request.headers.get("host") ?? authorityOf(request.url);
+    // RFC 9112 §3.2: an invalid Host is answered 400. Some runtimes paste it into the URL as it is.
+    if (host !== last && parseHost(host) !== undefined) last = host;
+    return host === last ? host : undefined;
+  };
 }
 
 function authorityOf(url: string): string {

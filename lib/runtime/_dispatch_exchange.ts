@@ -167,12 +167,7 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
     this.#outgoing = outgoing;
     const queue = this.#queue;
     this.#queue = [];
-    if (this.#isEnded) {
-      if (queue.length > 1) outgoing.cork();
-      for (const chunk of queue.slice(0, -1)) outgoing.write(chunk);
-      outgoing.end(queue.at(-1));
-      return;
-    }
+    if (this.#isEnded) return endWith(outgoing, queue);
     outgoing.on("drain", () => {
       this.#stageTimer?.refresh();
       this.#controller?.resume();
@@ -245,7 +240,7 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
   #takeBody({ incoming, body: read, headers }: UpstreamRequest): DispatchBody {
     if (read instanceof Uint8Array) {
       this.#countRequestBytes(read.length);
-      return Buffer.from(read.buffer, read.byteOffset, read.length);
+      return asBuffer(read);
     }
     if (read !== undefined) return this.#countStream(read);
     if (nodeExchangeOf(incoming) === undefined) {
@@ -394,6 +389,19 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
     clearTimeout(this.#totalTimer);
     this.#stageTimer = undefined;
   }
+}
+
+/** Sends a whole body. Head and body go as one text where there is one piece: half the cost of two. */
+function endWith(outgoing: ServerResponse, pieces: readonly Uint8Array[]): void {
+  if (pieces.length > 1) outgoing.cork();
+  for (const piece of pieces.slice(0, -1)) outgoing.write(piece);
+  const last = pieces.at(-1);
+  if (last === undefined || pieces.length > 1) outgoing.end(last);
+  else outgoing.end(asBuffer(last).toString("latin1"), "latin1");
+}
+
+function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
 }
 
 function ignore(): void {}

@@ -6,6 +6,7 @@
  */
 
 import type { ServerResponse } from "node:http";
+import { delegate } from "./_delegate.ts";
 import { reasonOf } from "./_raw_headers.ts";
 import type { ResponseParts } from "../ports.ts";
 
@@ -77,18 +78,4 @@ class RelayedResponse {
   }
 }
 
-for (
-  const [name, { get, value }] of Object.entries(
-    Object.getOwnPropertyDescriptors(Response.prototype),
-  )
-) {
-  if (name in RelayedResponse.prototype) continue;
-  Object.defineProperty(RelayedResponse.prototype, name, {
-    configurable: true,
-    get(this: RelayedResponse): unknown {
-      const real = this.standard();
-      return get === undefined ? (value as () => unknown).bind(real) : get.call(real);
-    },
-  });
-}
-Object.setPrototypeOf(RelayedResponse.prototype, Response.prototype);
+delegate(RelayedResponse.prototype, Response.prototype);

@@ -9,7 +9,9 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
+import { delegate } from "./_delegate.ts";
 import { NodeBody } from "./_node_body.ts";
+import { createNodeHeaders } from "./_node_headers.ts";
 import type { UpgradeSocket } from "./_upgrade_socket.ts";
 
 /** The two halves of a Node exchange. */
@@ -70,7 +72,9 @@ class NodeRequest {
 
   get headers(): Headers {
     const { incoming, upgrade } = this[EXCHANGE];
-    return this.#headers ??= createHeaders(incoming.rawHeaders, upgrade !== undefined);
+    // RFC 9110 §7.8: an Upgrade may be ignored. Where this connection cannot be upgraded it is not shown.
+    const hidden = upgrade === undefined ? "upgrade" : undefined;
+    return this.#headers ??= createNodeHeaders(incoming.rawHeaders, hidden);
   }
 
   get signal(): AbortSignal {
@@ -156,21 +160,7 @@ class NodeRequest {
 }
 
 // `cache`, `blob()`, `formData()` and the rest, whatever the runtime's Request has.
-for (
-  const [name, { get, value }] of Object.entries(
-    Object.getOwnPropertyDescriptors(Request.prototype),
-  )
-) {
-  if (name in NodeRequest.prototype) continue;
-  Object.defineProperty(NodeRequest.prototype, name, {
-    configurable: true,
-    get(this: NodeRequest): unknown {
-      const real = this.standard();
-      return get === undefined ? (value as () => unknown).bind(real) : get.call(real);
-    },
-  });
-}
-Object.setPrototypeOf(NodeRequest.prototype, Request.prototype);
+delegate(NodeRequest.prototype, Request.prototype);
 
 /**
  * The path and query of a request target. RFC 9112 §3.2.2 lets a client name another authority in an
@@ -181,15 +171,4 @@ function originForm(target: string): string {
   const match = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.*)$/is.exec(target);
   const rest = match?.[1] ?? target;
   return rest.startsWith("/") ? rest : `/${rest}`;
-}
-
-// RFC 9110 §7.8: an Upgrade may be ignored. Where this connection cannot be upgraded it is not shown.
-function createHeaders(raw: readonly string[], canUpgrade: boolean): Headers {
-  const headers = new Headers();
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = raw[index] as string;
-    if (!canUpgrade && name.length === 7 && name.toLowerCase() === "upgrade") continue;
-    headers.append(name, raw[index + 1] as string);
-  }
-  return headers;
 }

@@ -65,7 +65,7 @@ export function adaptForBun(handler: FetchHandler, bridges?: BridgeSet): BunHand
     if (request.headers.has("upgrade")) allowUpgrade(request, { server, bridges });
     awake.add(request, server);
     try {
-      const response = await handler(request, createInfo(request, server));
+      const response = await handler(request, new BunInfo(request, server));
       // Events may be hours apart.
       if (response.headers.get("content-type")?.startsWith("text/event-stream")) {
         server.timeout(request, 0);
@@ -81,12 +81,18 @@ export function adaptForBun(handler: FetchHandler, bridges?: BridgeSet): BunHand
 }
 
 // Bun shows only the normalised URL, so there is no raw target to hand on.
-function createInfo(request: Request, server: BunServer): RequestInfo {
-  return {
-    get remoteAddress(): string | undefined {
-      return server.requestIP(request)?.address;
-    },
-  };
+class BunInfo implements RequestInfo {
+  readonly #request: Request;
+  readonly #server: BunServer;
+
+  constructor(request: Request, server: BunServer) {
+    this.#request = request;
+    this.#server = server;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#server.requestIP(this.#request)?.address;
+  }
 }
 
 /** Keeps Bun from closing connections whose requests are still being worked on. */

@@ -44,7 +44,7 @@ export function adaptForDeno(handler: FetchHandler, bridges?: BridgeSet): DenoHa
     if (host !== null) hideEmptyBody(request);
     if (bridges !== undefined && request.headers.has("upgrade")) countBridge(request, bridges);
     try {
-      return await handler(request, createInfo(request.url, host, info));
+      return await handler(request, new DenoRequestInfo(readTarget(request.url, host), info));
     } catch {
       // The handler is meant to answer for its own errors, with a record of them.
       return refuseBroken();
@@ -62,25 +62,30 @@ function hideEmptyBody(request: Request): void {
   Object.defineProperty(request, "body", { value: null });
 }
 
+class DenoRequestInfo implements RequestInfo {
+  readonly rawTarget: string;
+  readonly #info: DenoInfo | undefined; // a program that imports the handler gives none
+
+  constructor(rawTarget: string, info: DenoInfo | undefined) {
+    this.rawTarget = rawTarget;
+    this.#info = info;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#info?.remoteAddr.hostname;
+  }
+}
+
 /**
  * Deno pastes scheme, host and target together and leaves the target as it came. What cannot be told
  * is an absolute-form target that names our own host: it looks like an origin-form one, and means it.
  */
-function createInfo(
-  url: string,
-  host: string | null,
-  info: DenoInfo | undefined, // a program that imports the handler gives none
-): RequestInfo {
+function readTarget(url: string, host: string | null): string {
   const start = url.indexOf("://") + 3;
   const pathStart = url.indexOf("/", start);
   const authority = pathStart === -1 ? url.slice(start) : url.slice(start, pathStart);
   const isOriginForm = host === null || host === "" || authority === host;
-  return {
-    rawTarget: isOriginForm && pathStart !== -1 ? url.slice(pathStart) : url,
-    get remoteAddress(): string | undefined {
-      return info?.remoteAddr.hostname;
-    },
-  };
+  return isOriginForm && pathStart !== -1 ? url.slice(pathStart) : url;
 }
 
 /**

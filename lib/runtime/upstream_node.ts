@@ -16,6 +16,7 @@ import type { AddressGuard, GuardOptions } from "./_address_guard.ts";
 import { createBoundedCache } from "./_bounded_cache.ts";
 import { DispatchExchange } from "./_dispatch_exchange.ts";
 import type { Dispatch } from "./_dispatch.ts";
+import { UndiciHandler } from "./_undici_handler.ts";
 import { createNodeTunnel } from "./websocket_node.ts";
 
 /** Opens the upstream call; connections are kept per origin, as long as each request's route says. */
@@ -52,15 +53,22 @@ export async function openNodeUpstream(options?: GuardOptions): Promise<OpenUpst
     });
   }
 
-  const upstream: Upstream = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
-    guardFor(request.privateAddresses)?.checkHost(new URL(request.url).hostname);
+  const upstream: Upstream = (request: UpstreamRequest): Promise<UpstreamResponse> => {
+    try {
+      guardFor(request.privateAddresses)?.checkHost(new URL(request.url).hostname);
+    } catch (refusal) {
+      return Promise.reject(refusal);
+    }
     // Looked up when it sends: one looked up before may have been retired since.
     const send: Dispatch = (options, handler) => {
       // Every kept connection may be as dead as the one that failed.
       const agent = agentFor(options.isRepeated ? { ...request, keepAliveMs: 0 } : request);
-      agent.dispatch(options as Dispatcher.DispatchOptions, handler as Dispatcher.DispatchHandler);
+      agent.dispatch(
+        options as Dispatcher.DispatchOptions,
+        new UndiciHandler(handler) as Dispatcher.DispatchHandler,
+      );
     };
-    return await new DispatchExchange(send, request, { relays: true }).start();
+    return new DispatchExchange(send, request, { relays: true }).start();
   };
 
   return {

@@ -23,7 +23,7 @@ export type SignatureReason =
   | "malformed_signature"
   | "version_too_old"
   | "invalid_timestamp"
-  | `expired_timestamp_drift=${bigint}s`
+  | `expired_timestamp_drift=${number | bigint}s`
   | "no_signing_secret_configured"
   | "hmac_mismatch"
   | "replayed_nonce"
@@ -119,8 +119,9 @@ export function verifySandboxSignature(
   if (sent.guard === undefined && minVersion === 2) return refuse("version_too_old");
   const seconds = parseTime(sent);
   if (seconds === undefined) return refuse("invalid_timestamp");
-  const drift = distance(BigInt(Math.floor(now() / 1000)), seconds);
-  if (drift > BigInt(driftSeconds)) return refuse(`expired_timestamp_drift=${drift}s`);
+  const drift = distance(Math.floor(now() / 1000), seconds);
+  // Written so that a clock that is none lets nothing through.
+  if (!(drift <= driftSeconds)) return refuse(`expired_timestamp_drift=${drift}s`);
   if (secret === undefined || secret.length === 0) return refuse("no_signing_secret_configured");
   if (!isHex(sent.signature)) return refuse("malformed_signature");
   const claimed = decodeHex(sent.signature);
@@ -153,9 +154,9 @@ function refuse(reason: SignatureReason): SignatureVerdict {
   return { valid: false, reason };
 }
 
-function parseTime({ timestamp, guard }: SandboxSignature): bigint | undefined {
-  if (guard === undefined) return parseI64(timestamp);
-  return SECONDS_REGEXP.test(timestamp) ? BigInt(timestamp) : undefined;
+function parseTime({ timestamp, guard }: SandboxSignature): number | bigint | undefined {
+  if (SECONDS_REGEXP.test(timestamp)) return Number(timestamp);
+  return guard === undefined ? parseI64(timestamp) : undefined;
 }
 
 // Rust's `i64::from_str`: an optional sign, ASCII digits, and in range.
@@ -166,6 +167,8 @@ function parseI64(text: string): bigint | undefined {
   return value < MIN_I64 || value > MAX_I64 ? undefined : value;
 }
 
-function distance(left: bigint, right: bigint): bigint {
-  return left > right ? left - right : right - left;
+function distance(nowSeconds: number, seconds: number | bigint): number | bigint {
+  if (typeof seconds === "number") return Math.abs(nowSeconds - seconds);
+  const difference = BigInt(nowSeconds) - seconds;
+  return difference < 0n ? -difference : difference;
 }
