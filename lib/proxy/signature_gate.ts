@@ -157,16 +157,21 @@ function compareBody(
 }
 
 function judge(
-  { reason, ...held }: Finding,
+  { reason, body, release }: Finding,
   mode: SignatureMode,
   jobId: string,
 ): SignatureOutcome {
-  const outcome = { mode: MODE_LABELS[mode], valid: reason === "valid", reason, jobId, ...held };
-  if (mode === "warn") return { ...outcome, statusHeader: reason };
-  if (mode === "enforce" && reason !== "valid") {
-    return { ...outcome, refusal: { code: "ERR_SIGNATURE", reason } };
-  }
-  return outcome;
+  const valid = reason === "valid";
+  return {
+    mode: MODE_LABELS[mode],
+    valid,
+    reason,
+    jobId,
+    refusal: mode === "enforce" && !valid ? { code: "ERR_SIGNATURE", reason } : undefined,
+    statusHeader: mode === "warn" ? reason : undefined,
+    body,
+    release,
+  };
 }
 
 function readJobId({ headers }: Request): string {

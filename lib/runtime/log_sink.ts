@@ -4,6 +4,11 @@ import { Buffer } from "node:buffer";
 import { LOG_GATHER_MS, MAX_QUEUED_LOG_BYTES, MAX_QUEUED_LOG_LINES } from "../limits.ts";
 import type { LineSink } from "../ports.ts";
 
+const BLOCK_BYTES = 64 * 1024;
+// One unit of UTF-16 is three bytes of UTF-8 at most.
+const MOST_BYTES_PER_UNIT = 3;
+const LINE_FEED = 10;
+
 /** Writes bytes somewhere, later; resolves when they are out. One write is under way at a time. */
 export type ByteWriter = (bytes: Uint8Array) => Promise<void>;
 
@@ -13,16 +18,36 @@ export type ByteWriter = (bytes: Uint8Array) => Promise<void>;
  * all are.
  */
 export function createLineSink(write: ByteWriter): LineSink {
-  let queue: string[] = [];
-  let queuedChars = 0;
+  // Written out as bytes at once: a text that waits is garbage that was collected once in vain.
+  let block: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let spare: Buffer | undefined;
+  let used = 0;
+  let lines = 0;
   let droppedLines = 0;
   let isWriting = false;
   let isBroken = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let waiting: (() => void)[] = [];
 
-  function gather(): void {
-    if (timer === undefined && !isWriting) timer = setTimeout(() => void drain(), LOG_GATHER_MS);
+  function add(line: string): void {
+    const needed = used + line.length * MOST_BYTES_PER_UNIT + 1;
+    if (needed > block.length) {
+      const wider = Buffer.allocUnsafeSlow(Math.max(needed, block.length * 2));
+      block.copy(wider, 0, 0, used);
+      block = wider;
+    }
+    used += block.write(line, used);
+    block[used++] = LINE_FEED;
+    lines++;
+  }
+
+  function take(): Buffer {
+    const full = block.subarray(0, used);
+    block = spare ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    spare = undefined;
+    used = 0;
+    lines = 0;
+    return full;
   }
 
   async function drain(): Promise<void> {
@@ -30,17 +55,17 @@ export function createLineSink(write: ByteWriter): LineSink {
     timer = undefined;
     if (isWriting) return;
     isWriting = true;
-    while (queue.length > 0) {
-      const lines = queue;
-      queue = [];
-      queuedChars = 0;
+    while (lines > 0) {
+      const whole = block;
+      const count = lines;
       try {
-        await write(Buffer.from(`${lines.join("\n")}\n`));
+        await write(take());
+        if (whole.length === BLOCK_BYTES) spare = whole;
       } catch {
         // Nobody reads standard error any more, and there is nowhere to say so.
         isBroken = true;
-        droppedLines += lines.length + queue.length;
-        queue = [];
+        droppedLines += count + lines;
+        take();
       }
     }
     isWriting = false;
@@ -50,20 +75,18 @@ export function createLineSink(write: ByteWriter): LineSink {
 
   return {
     write(line: string): boolean {
-      const isFull = queue.length >= MAX_QUEUED_LOG_LINES ||
-        queuedChars + line.length > MAX_QUEUED_LOG_BYTES;
+      const isFull = lines >= MAX_QUEUED_LOG_LINES || used + line.length > MAX_QUEUED_LOG_BYTES;
       if (isFull || isBroken) {
         droppedLines++;
         return false;
       }
-      queue.push(line);
-      queuedChars += line.length;
-      gather();
+      add(line);
+      if (timer === undefined && !isWriting) timer = setTimeout(() => void drain(), LOG_GATHER_MS);
       return true;
     },
     dropped: () => droppedLines,
     async flush(timeoutMs: number): Promise<void> {
-      if (queue.length === 0 && !isWriting) return;
+      if (lines === 0 && !isWriting) return;
       let deadline: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => {
         deadline = setTimeout(resolve, timeoutMs);

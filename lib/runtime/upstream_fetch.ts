@@ -173,14 +173,20 @@ function spillOver(first: Upstream, second: Upstream, limit: number): Upstream {
     };
     try {
       const response = await first(request);
+      // Member by member: spreading is dear.
       return {
-        ...response,
-        respond: (parts) =>
+        status: response.status,
+        statusText: response.statusText,
+        headers: response.headers,
+        respond: ({ status, statusText, headers, transform, onClose }) =>
           response.respond({
-            ...parts,
+            status,
+            statusText,
+            headers,
+            transform,
             onClose(end): void {
               release();
-              parts.onClose?.(end);
+              onClose?.(end);
             },
           }),
         cancel(): void {
