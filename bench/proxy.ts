@@ -8,19 +8,21 @@ import { signSandboxRequest } from "../lib/signature/sign.ts";
 import { download, freePort } from "./_download.ts";
 import { formatTable } from "./_format.ts";
 import { putLoad } from "./_load.ts";
-import type { LoadRequest } from "./_load.ts";
+import type { LoadOptions, LoadRequest } from "./_load.ts";
 import { median } from "./_measure.ts";
 import { readUsage, stopProcess } from "./_process.ts";
 import { createSetup } from "./_setup.ts";
 import { findSubjects, untilListening } from "./_subjects.ts";
-import type { Setup, Subject } from "./_subjects.ts";
+import type { Setup } from "./_subjects.ts";
 import { LARGE_BYTES, startUpstream } from "./_upstream.ts";
 import type { SignatureMode } from "../lib/proxy/settings.ts";
 
 const CONNECTIONS = 32;
-const ROUNDS = 3;
+const ROUNDS = 5;
 const SECONDS = 2;
-const WARM_UP_SECONDS = 1;
+/** Until just-in-time compilers are through; a process that has served another case needs less. */
+const WARM_UP_SECONDS = 10;
+const NEXT_WARM_UP_SECONDS = 3;
 const DOWNLOADS = 5;
 const POST_BODY = JSON.stringify({ prompt: "x".repeat(1010) });
 const LARGE_MIB = LARGE_BYTES / 1024 / 1024;
@@ -53,9 +55,17 @@ export async function measureProxy(say: (line: string) => void): Promise<string>
   try {
     await untilListening(setup.upstreamPort, upstream);
     const tables: string[] = [];
-    for (const one of await createCases(setup)) {
-      say(one.name);
-      tables.push(`${one.name}\n\n${await measureCase(one, upstream, setup)}`);
+    const cases = await createCases(setup);
+    for (const mode of new Set(cases.map((one) => one.mode))) {
+      const subjects = await startSubjects(mode, { upstream, setup });
+      try {
+        for (const one of cases.filter((other) => other.mode === mode)) {
+          say(one.name);
+          tables.push(`${one.name}\n\n${await measureCase(one, subjects, setup)}`);
+        }
+      } finally {
+        for (const { child } of subjects.slice(1)) await stopProcess(child);
+      }
     }
     say(`download of ${LARGE_MIB} MiB`);
     tables.push(`Download of ${LARGE_MIB} MiB\n\n${await measureDownloads(setup)}`);
@@ -103,34 +113,66 @@ async function createCases(setup: Setup): Promise<readonly Case[]> {
   ];
 }
 
-async function measureCase(one: Case, upstream: ChildProcess, setup: Setup): Promise<string> {
-  const rounds = new Map<string, Figures[]>();
-  const note = (name: string, figures: Figures): void => {
-    rounds.set(name, [...(rounds.get(name) ?? []), figures]);
-  };
+/** A process that takes requests. */
+interface Running {
+  readonly name: string;
+  readonly child: ChildProcess;
+  readonly port: number;
+  /** True: it has no prefixes of routes before its paths. */
+  readonly isUpstream: boolean;
+  isWarm: boolean;
+}
+
+/** Starts everything that is measured, the upstream first. What is not under load just waits. */
+async function startSubjects(
+  mode: SignatureMode,
+  { upstream, setup }: { readonly upstream: ChildProcess; readonly setup: Setup },
+): Promise<readonly Running[]> {
+  const all: Running[] = [{
+    name: "upstream alone",
+    child: upstream,
+    port: setup.upstreamPort,
+    isUpstream: true,
+    isWarm: false,
+  }];
+  for (const subject of findSubjects(setup)) {
+    const { child, port } = await subject.start(mode);
+    all.push({ name: subject.name, child, port, isUpstream: false, isWarm: false });
+  }
+  return all;
+}
+
+async function measureCase(
+  one: Case,
+  subjects: readonly Running[],
+  { folder }: Setup,
+): Promise<string> {
+  const options = { connections: CONNECTIONS, folder };
+  const requestTo = ({ port, isUpstream }: Running): LoadRequest => ({
+    ...one,
+    port,
+    path: isUpstream ? one.path.replace(/^\/[a-z]+/, "") : one.path,
+  });
+  for (const subject of subjects) {
+    const seconds = subject.isWarm ? NEXT_WARM_UP_SECONDS : WARM_UP_SECONDS;
+    await putLoad(requestTo(subject), { ...options, seconds });
+    subject.isWarm = true;
+  }
+  const rounds = new Map<string, Figures[]>(subjects.map(({ name }) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
-    const path = one.path.replace(/^\/[a-z]+/, "");
-    note("upstream alone", await load({ ...one, path, port: setup.upstreamPort }, upstream, setup));
     // Turn by turn: whatever else the machine does hits everybody alike.
-    for (const subject of findSubjects(setup)) {
-      note(subject.name, await measureSubject(subject, one, setup));
+    for (const subject of subjects) {
+      rounds.get(subject.name)!.push(await load(requestTo(subject), subject.child, options));
     }
   }
   return formatFigures([...rounds].map(([name, figures]) => [name, combine(figures)]));
 }
 
-async function measureSubject(subject: Subject, one: Case, setup: Setup): Promise<Figures> {
-  const { child, port } = await subject.start(one.mode);
-  try {
-    return await load({ ...one, port }, child, setup);
-  } finally {
-    await stopProcess(child);
-  }
-}
-
-async function load(request: LoadRequest, child: ChildProcess, setup: Setup): Promise<Figures> {
-  const options = { connections: CONNECTIONS, folder: setup.folder };
-  await putLoad(request, { ...options, seconds: WARM_UP_SECONDS });
+async function load(
+  request: LoadRequest,
+  child: ChildProcess,
+  options: Omit<LoadOptions, "seconds">,
+): Promise<Figures> {
   const before = readUsage(child.pid ?? 0);
   const result = await putLoad(request, { ...options, seconds: SECONDS });
   const after = readUsage(child.pid ?? 0);

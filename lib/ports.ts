@@ -209,6 +209,11 @@ export interface FetchQuirks {
    * (Deno). Such a body goes unwatched, under one deadline that grows with its length.
    */
   readonly losesLength?: boolean | undefined;
+  /**
+   * True where `fetch` takes bytes much faster than a stream, and does not repeat what may not be
+   * repeated for holding its body whole: bodies of a declared length of at most 64 KiB are read first.
+   */
+  readonly holdsSmallBodies?: boolean | undefined;
   /** True (default) when a `host` header given to `fetch` is not sent. */
   readonly ignoresHost?: boolean | undefined;
   /**

@@ -1,8 +1,8 @@
 /** An upstream request as `fetch` takes it. @module */
 
-import { createTooLargeFailure } from "../upstream_failures.ts";
+import { createAbortFailure, createTooLargeFailure } from "../upstream_failures.ts";
 import { MAX_TIMER_MS, SLOWEST_UPLOAD_BYTES_PER_SECOND, SMALL_BODY_BYTES } from "../limits.ts";
-import type { FetchQuirks, HeaderList, UpstreamRequest } from "../ports.ts";
+import type { FetchQuirks, HeaderList, MaybePromise, UpstreamRequest } from "../ports.ts";
 import { DECODED_CODINGS, readHeader } from "./_fetch_response.ts";
 import type { Exchange } from "./_exchange.ts";
 import { relayRequestBody } from "./_relayed_body.ts";
@@ -26,21 +26,23 @@ export function findObstacle(request: UpstreamRequest, honoursHost: boolean): st
   return hasBody ? "body_not_supported" : undefined;
 }
 
-/** The second argument of `fetch`. */
+/** The second argument of `fetch`; later, where the body is read first. */
 export function createInit(
   request: UpstreamRequest,
   exchange: Exchange,
   quirks: FetchQuirks,
-): FetchInit {
-  return {
+): MaybePromise<FetchInit> {
+  const complete = (body: BodyInit | null): FetchInit => ({
     ...quirks.requestInit,
     method: request.method,
     headers: listRequestHeaders(request, quirks) as [string, string][],
-    body: chooseBody(request, exchange, quirks),
+    body,
     duplex: "half",
     redirect: "manual",
     signal: exchange.signal,
-  };
+  });
+  const body = chooseBody(request, exchange, quirks);
+  return body instanceof Promise ? body.then(complete) : complete(body);
 }
 
 function listRequestHeaders(request: UpstreamRequest, quirks: FetchQuirks): HeaderList {
@@ -71,21 +73,37 @@ function chooseBody(
   request: UpstreamRequest,
   exchange: Exchange,
   quirks: FetchQuirks,
-): BodyInit | null {
+): MaybePromise<BodyInit | null> {
   if (request.method === "GET" || request.method === "HEAD") return null;
   if (request.body instanceof Uint8Array) return sendWhole(request.body, request, exchange);
+  const length = Number(readHeader(request.headers, "content-length") ?? Number.NaN);
+  // The server holds the client to a declared length, so the body need not be counted.
+  const isWithinLimit = request.maxRequestBytes === 0 || length <= request.maxRequestBytes;
+  const isSmall = isWithinLimit && length <= SMALL_BODY_BYTES;
+  if (isSmall && length > 0 && quirks.holdsSmallBodies && request.body === undefined) {
+    sendUnwatched(length, request, exchange);
+    return readWhole(request, exchange);
+  }
   const body = (request.body ?? request.incoming.body) as
     | ReadableStream<Uint8Array<ArrayBuffer>>
     | null;
   if (body === null) return null;
-  const length = Number(readHeader(request.headers, "content-length") ?? Number.NaN);
-  // The server holds the client to a declared length, so the body need not be counted.
-  const isWithinLimit = request.maxRequestBytes === 0 || length <= request.maxRequestBytes;
-  if (isWithinLimit && (length <= SMALL_BODY_BYTES || (quirks.losesLength && length > 0))) {
+  if (isSmall || (isWithinLimit && quirks.losesLength && length > 0)) {
     sendUnwatched(length, request, exchange);
     return body;
   }
   return relayRequestBody(body, exchange, request);
+}
+
+/** The client's body, unless the exchange fails first. A body that breaks off went with the client. */
+function readWhole({ incoming }: UpstreamRequest, exchange: Exchange): Promise<BodyInit> {
+  return new Promise((resolve, reject) => {
+    exchange.onFailure = reject;
+    incoming.arrayBuffer().then((bytes) => {
+      exchange.onFailure = undefined;
+      resolve(new Uint8Array(bytes));
+    }, () => reject(createAbortFailure()));
+  });
 }
 
 function sendWhole(body: Uint8Array, request: UpstreamRequest, exchange: Exchange): BodyInit {

@@ -73,7 +73,8 @@ export function createFetchUpstream(fetch: FetchLike, quirks: FetchQuirks = {}):
     const exchange = new Exchange(request, watch);
     try {
       probeConnect(exchange, request, quirks);
-      const response = await fetch(request.url, createInit(request, exchange, quirks));
+      const init = createInit(request, exchange, quirks);
+      const response = await fetch(request.url, init instanceof Promise ? await init : init);
       exchange.answer();
       return await createResponse(response, exchange, request, quirks);
     } catch (error) {

@@ -100,7 +100,9 @@ function createTimeStamps(): (timeMs: number) => string {
 
 function formatLine(head: LineHead, fields: LogFields | undefined): string {
   const { timestamp, level, message } = head;
-  const start = `{"timestamp":${quote(timestamp)},"level":${quote(level)},"message":${quote(message)}`;
+  const start = `{"timestamp":${quote(timestamp)},"level":${quote(level)},"message":${
+    quote(message)
+  }`;
   try {
     return `${start}${formatFields(fields ?? {})}}`;
   } catch {

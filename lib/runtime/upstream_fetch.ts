@@ -1,7 +1,6 @@
 /** The upstream call on Deno and Bun: their own `fetch`, with what it lacks put beside it. @module */
 
 import { connect } from "node:net";
-import { SMALL_BODY_BYTES } from "../limits.ts";
 import type {
   CreateFetchUpstream,
   FetchQuirks,
@@ -45,6 +44,7 @@ export function openDenoUpstream(
     // Deno decodes unless the first `accept-encoding` is exactly this.
     acceptEncoding: "identity",
     losesLength: true,
+    holdsSmallBodies: true,
     decompresses: false,
     ignoresHost: false,
     fallback: fallback.upstream,
@@ -66,9 +66,11 @@ export function openBunUpstream(
   options?: UpstreamOptions,
 ): OpenUpstream {
   const fallback = openHttpUpstream(options);
-  const upstream = createFetchUpstream(fetchOnBun, {
+  // Bun repeats by itself what may be repeated, as long as it holds the body whole.
+  const upstream = createFetchUpstream(fetch, {
     requestInit: { decompress: false },
     decompresses: false,
+    holdsSmallBodies: true,
     ignoresHost: false,
     fallback: fallback.upstream,
     ...createProbe(),
@@ -115,44 +117,11 @@ async function fetchOnDeno(
   init: RequestInit = {},
 ): Promise<Response> {
   const { method = "GET", body } = init;
-  if (!REPEATABLE_METHODS.has(method)) {
-    if (body instanceof Uint8Array) {
-      return await fetch(input, { ...init, body: new Blob([body as Uint8Array<ArrayBuffer>]) });
-    }
-    if (isSmallStream(body, init)) {
-      return await fetch(input, { ...init, body: await orAbort(new Response(body).blob()) });
-    }
-  }
+  const isHeld = body instanceof Uint8Array && !REPEATABLE_METHODS.has(method);
   try {
-    return await fetch(input, init);
+    return await fetch(input, isHeld ? { ...init, body: new Blob([body as BlobPart]) } : init);
   } catch (error) {
     throw CLIENT_GONE_REGEXP.test(String((error as Error).cause)) ? createAbortFailure() : error;
-  }
-}
-
-/** Bun repeats by itself what may be repeated, as long as it holds the body whole. */
-async function fetchOnBun(
-  input: string | URL | Request,
-  init: RequestInit = {},
-): Promise<Response> {
-  const { method = "GET", body } = init;
-  if (!REPEATABLE_METHODS.has(method) || !isSmallStream(body, init)) {
-    return await fetch(input, init);
-  }
-  return await fetch(input, { ...init, body: await orAbort(new Response(body).arrayBuffer()) });
-}
-
-function isSmallStream(body: unknown, { headers }: RequestInit): body is ReadableStream {
-  return body instanceof ReadableStream &&
-    declaredLength(headers as HeaderList) <= SMALL_BODY_BYTES;
-}
-
-async function orAbort<T>(whole: Promise<T>): Promise<T> {
-  try {
-    return await whole;
-  } catch {
-    // A client's body only breaks off with the client.
-    throw createAbortFailure();
   }
 }
 
