@@ -13,10 +13,10 @@ interface Stand {
  * @param theirs Prototype of the standard class.
  */
 export function delegate(ours: Stand, theirs: object): void {
-  for (
-    const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(theirs))
-  ) {
-    if (name in ours) continue;
+  // Symbols too: what shows the object on a console looks into private fields.
+  for (const name of Reflect.ownKeys(theirs)) {
+    const { get, value } = Reflect.getOwnPropertyDescriptor(theirs, name)!;
+    if (name in ours || (get === undefined && typeof value !== "function")) continue;
     Object.defineProperty(ours, name, {
       configurable: true,
       get(this: Stand): unknown {

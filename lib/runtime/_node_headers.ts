@@ -9,6 +9,9 @@
 
 import { delegate } from "./_delegate.ts";
 
+// RFC 9110 §5.6.2: a token.
+const NAME_REGEXP = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
 /**
  * A standard `Headers` for whoever reads it: `instanceof Headers` holds, and everything a `Headers` has
  * works. Fields come in the order of their first line, not sorted.
@@ -33,8 +36,11 @@ class NodeHeaders {
 
   get(name: string): string | null {
     if (this.#standard !== undefined) return this.#standard.get(name);
-    const fields = this.#fields ??= this.#index();
-    return fields.get(name) ?? fields.get(name.toLowerCase()) ?? null;
+    const value = (this.#fields ??= this.#index()).get(name);
+    if (value !== undefined) return value;
+    // What is no field name is the standard object's to convert or to refuse.
+    if (typeof name !== "string" || !NAME_REGEXP.test(name)) return this.standard().get(name);
+    return this.#fields.get(name.toLowerCase()) ?? null;
   }
 
   has(name: string): boolean {
