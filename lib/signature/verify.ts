@@ -169,6 +169,8 @@ function parseI64(text: string): bigint | undefined {
 
 function distance(nowSeconds: number, seconds: number | bigint): number | bigint {
   if (typeof seconds === "number") return Math.abs(nowSeconds - seconds);
+  // A clock that is none has no drift to tell, and `BigInt` would throw.
+  if (!Number.isFinite(nowSeconds)) return Number.NaN;
   const difference = BigInt(nowSeconds) - seconds;
   return difference < 0n ? -difference : difference;
 }

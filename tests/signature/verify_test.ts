@@ -74,6 +74,34 @@ test("verifySandboxSignature() names the drift exactly, over the whole 64-bit ra
   }
 });
 
+test("verifySandboxSignature() reads a time of any length, and none at a clock that is none", async () => {
+  const clocks = [NaN, Infinity, -Infinity];
+  const times = ["0", "+1", "-1", "007", "1".repeat(12), "1".repeat(13), "9223372036854775807"];
+  for (const timestamp of [...times, `${NOW_SECONDS}`, `+${NOW_SECONDS}`]) {
+    for (const clock of clocks) {
+      for (const driftSeconds of [0, Number.MAX_SAFE_INTEGER]) {
+        const options = { now: () => clock, driftSeconds };
+        const reason = await reasonOf({ header: headerAt(timestamp) }, options);
+        assert.match(reason, /^expired_timestamp_drift=/, `${timestamp} at ${clock}`);
+      }
+    }
+    const seconds = Number(timestamp);
+    if (!Number.isSafeInteger(seconds)) continue;
+    for (
+      const [shift, reason] of [[0, "valid"], [60, "valid"], [61, "expired"], [-61, "expired"]]
+    ) {
+      const now = () => (seconds + Number(shift)) * 1000;
+      const got = await reasonOf({ header: headerAt(timestamp) }, { now });
+      assert.ok(got.startsWith(String(reason)), `${timestamp} ${shift}: ${got}`);
+    }
+  }
+  // Before 1970, where the floor is not the whole part.
+  assert.equal(
+    await reasonOf({ header: headerAt(-1) }, { now: () => -1, driftSeconds: 0 }),
+    "valid",
+  );
+});
+
 test("verifySandboxSignature() allows the drift and not one second more, either way", async () => {
   for (const sign of [1, -1]) {
     assert.equal(await reasonOf({ header: headerAt(NOW_SECONDS + sign * 60) }), "valid");
