@@ -18,6 +18,7 @@ import { flattenHeaders, parseRawHeaders, reasonOf } from "./_raw_headers.ts";
 import { createRelayedResponse, openRelayed } from "./_relayed_response.ts";
 import type { RelaySource } from "./_relayed_response.ts";
 import { nodeExchangeOf, takeNodeBody } from "./node_request.ts";
+import { endWith } from "./node_response.ts";
 
 /** What an exchange is to be like. */
 export interface ExchangeOptions {
@@ -240,7 +241,7 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
   #takeBody({ incoming, body: read, headers }: UpstreamRequest): DispatchBody {
     if (read instanceof Uint8Array) {
       this.#countRequestBytes(read.length);
-      return asBuffer(read);
+      return Buffer.from(read.buffer, read.byteOffset, read.length);
     }
     if (read !== undefined) return this.#countStream(read);
     if (nodeExchangeOf(incoming) === undefined) {
@@ -389,19 +390,6 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
     clearTimeout(this.#totalTimer);
     this.#stageTimer = undefined;
   }
-}
-
-/** Sends a whole body. Head and body go as one text where there is one piece: half the cost of two. */
-function endWith(outgoing: ServerResponse, pieces: readonly Uint8Array[]): void {
-  if (pieces.length > 1) outgoing.cork();
-  for (const piece of pieces.slice(0, -1)) outgoing.write(piece);
-  const last = pieces.at(-1);
-  if (last === undefined || pieces.length > 1) outgoing.end(last);
-  else outgoing.end(asBuffer(last).toString("latin1"), "latin1");
-}
-
-function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, length);
 }
 
 function ignore(): void {}

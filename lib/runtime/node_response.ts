@@ -1,5 +1,6 @@
 /** Writing a `Response` to a Node response. @module */
 
+import { Buffer } from "node:buffer";
 import type { ServerResponse } from "node:http";
 import { flattenHeaders, reasonOf } from "./_raw_headers.ts";
 import { sendRelayed } from "./_relayed_response.ts";
@@ -27,6 +28,22 @@ export async function sendResponse(
     return await body?.cancel();
   }
   await pump(response, body, outgoing);
+}
+
+/**
+ * Sends a whole body, behind a head that was set but not sent. Both go as one text where there is one
+ * piece: half the cost of two.
+ */
+export function endWith(outgoing: ServerResponse, pieces: readonly Uint8Array[]): void {
+  const [first, ...further] = pieces;
+  if (first !== undefined && further.length === 0) {
+    const { buffer, byteOffset, length } = first;
+    outgoing.end(Buffer.from(buffer, byteOffset, length).toString("latin1"), "latin1");
+    return;
+  }
+  outgoing.cork();
+  for (const piece of pieces) outgoing.write(piece);
+  outgoing.end();
 }
 
 async function pump(
