@@ -21,6 +21,87 @@ describe("createLineSink()", () => {
     assert.equal(sink.dropped(), 0);
   });
 
+  it("writes every character, and lines of any length, as UTF-8", async () => {
+    const lines = [
+      "",
+      "a",
+      "\u00e9\u20ac\ud83d\ude00\u2028\u0000",
+      "lone \ud800 and \udfff",
+      "\udc00\ud800",
+      "\ud83d",
+      ...[21_844, 21_845, 21_846, 65_535, 65_536, 200_000].flatMap((length) =>
+        ["x", "\u00e9", "\u20ac"].map((unit) => unit.repeat(length))
+      ),
+      "\ud83d\ude00".repeat(50_000),
+      `${"x".repeat(65_530)}\ud83d\ude00`,
+    ];
+    // Once one by one, once all at once: blocks are used again, and grow.
+    for (const isGathered of [false, true, false]) {
+      const written: Uint8Array[] = [];
+      const sink = createLineSink(async (bytes) => {
+        // What is handed over must stay as it is until the write is through.
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        written.push(Uint8Array.from(bytes));
+      });
+      for (const line of lines) {
+        assert.equal(sink.write(line), true);
+        if (!isGathered) await sink.flush(1000);
+      }
+      await sink.flush(5000);
+      const expected = new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""));
+      const total = written.reduce((sum, { length }) => sum + length, 0);
+      assert.equal(total, expected.length);
+      let at = 0;
+      for (const piece of written) {
+        assert.ok(piece.every((byte, index) => byte === expected[at + index]));
+        at += piece.length;
+      }
+    }
+  });
+
+  it("keeps the lines of a write that is under way while others come", async () => {
+    const gates: (() => void)[] = [];
+    const written: string[] = [];
+    const sink = createLineSink((bytes) =>
+      new Promise((resolve) =>
+        gates.push(() => {
+          written.push(new TextDecoder().decode(bytes));
+          resolve();
+        })
+      )
+    );
+    for (let turn = 0; turn < 6; turn++) {
+      sink.write(`${turn}`.repeat(turn % 2 === 0 ? 10 : 70_000));
+      await sink.flush(0);
+    }
+    const flushed = sink.flush(5000);
+    while (written.join("").length < 3 * 11 + 3 * 70_001) {
+      gates.shift()?.();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await flushed;
+    const lines = written.join("").trimEnd().split("\n");
+    assert.deepEqual(lines.map((line) => line[0]), ["0", "1", "2", "3", "4", "5"]);
+    assert.ok(lines.every((line) => line === line[0]?.repeat(line.length)));
+    assert.equal(sink.dropped(), 0);
+  });
+
+  it("counts each line it could not write, waiting and under way, and each after that", async () => {
+    let fail = (): void => {};
+    const sink = createLineSink(() =>
+      new Promise((_resolve, reject) => fail = () => reject(new Error("EPIPE")))
+    );
+    sink.write("a");
+    sink.write("b");
+    await sink.flush(0);
+    sink.write("c");
+    fail();
+    await sink.flush(1000);
+    assert.equal(sink.dropped(), 3);
+    assert.equal(sink.write("d"), false);
+    assert.equal(sink.dropped(), 4);
+  });
+
   it("drops and counts lines beyond the queue while the reader takes none", async () => {
     let release = (): void => {};
     const written: string[] = [];
