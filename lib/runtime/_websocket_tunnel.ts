@@ -12,6 +12,8 @@ import type { OpenDial } from "./websocket_dial.ts";
 export interface Upgrader {
   /** Where the bridge is counted, if its server closes it. */
   readonly bridges: BridgeSet | undefined;
+  /** Lets what is known of the client's connection reach the request's signal. */
+  hear?(): Promise<void>;
   /**
    * Makes the client's side, which opens the bridge when it stands, and the response that stands for it.
    * `undefined`, or anything thrown, when the client's connection is not there any more.
@@ -34,7 +36,9 @@ export function createBridgeTunnel(
     // Messages are taken apart here: extensions would have to be spoken on both sides.
     const headers = request.headers.filter(([name]) => name !== "sec-websocket-extensions");
     const result = await dialWebSocket({ ...request, headers }, guardFor(request.privateAddresses));
-    return result.kind === "answer" ? result.response : createAnswer(request, result, upgrader);
+    if (result.kind === "answer") return result.response;
+    await upgrader.hear?.();
+    return createAnswer(request, result, upgrader);
   };
 }
 

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import { WEBSOCKET_HIGH_WATER_BYTES, WEBSOCKET_POLL_MS } from "../limits.ts";
 import type { ResponseParts, Tunnel } from "../ports.ts";
 import type { AddressGuards } from "./_address_guard.ts";
@@ -19,12 +20,26 @@ import type { ClientLeg, WebSocketBridge } from "./_websocket_bridge.ts";
 import { NO_CLOSE_CODE } from "./_websocket_frames.ts";
 import { createBridgeTunnel } from "./_websocket_tunnel.ts";
 
+/** Turns of the event loop; with none, descriptors of clients that left in the wrong moment stayed open. */
+const HEARING_TURNS = 4;
+
 /** Makes the tunnel for requests of `Deno.serve`. */
 export function createDenoTunnel(guardFor: AddressGuards): Tunnel {
   return createBridgeTunnel(guardFor, (incoming) => ({
     bridges: bridgesOf(incoming),
+    hear: hearOfClient,
     upgrade: (bridge, parts) => upgrade(incoming, bridge, parts),
   }));
+}
+
+/**
+ * Deno keeps the connection of an upgrade for ever whose client it knew to be gone. What it knows takes
+ * some turns to reach the signal.
+ */
+async function hearOfClient(): Promise<void> {
+  for (let turn = 0; turn < HEARING_TURNS; turn++) {
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+  }
 }
 
 function upgrade(incoming: Request, bridge: WebSocketBridge, parts: ResponseParts): Response {
