@@ -120,7 +120,7 @@ export const CLIENT_KEEP_ALIVE_MS: number = 75_000;
 /** How long the unread rest of a refused request body is drained, in milliseconds, so that the client sees the answer. */
 export const REFUSED_BODY_DRAIN_MS: number = 2_000;
 /** How long log lines are gathered into one write, in milliseconds. */
-export const LOG_GATHER_MS: number = 20;
+export const LOG_GATHER_MS: number = 5;
 /** Lifetime of the session token that `ati dev` makes, in seconds: a day of trying things. */
 export const DEV_TOKEN_TTL_SECONDS: number = 86_400;
 /** Most bytes of a request body that the echo upstream of `ati dev` reads. */

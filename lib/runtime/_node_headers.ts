@@ -53,7 +53,7 @@ class NodeHeaders {
     fields?.forEach((value, name) => take.call(self, value, name, this as unknown as Headers));
   }
 
-  [Symbol.iterator](): HeadersIterator<[string, string]> {
+  [Symbol.iterator](): ReturnType<Headers[typeof Symbol.iterator]> {
     return this.standard()[Symbol.iterator]();
   }
 

@@ -13,7 +13,7 @@ const LINE_FEED = 10;
 export type ByteWriter = (bytes: Uint8Array) => Promise<void>;
 
 /**
- * A {@link LineSink}: lines are gathered for 20 ms into one write. While the reader takes none, up to
+ * A {@link LineSink}: lines are gathered for 5 ms into one write. While the reader takes none, up to
  * 10,000 lines or 8 MiB wait; further ones are dropped and counted. When the reader is gone for good,
  * all are.
  */

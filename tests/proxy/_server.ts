@@ -147,7 +147,8 @@ export async function startUpstream(
     response.end(JSON.stringify({ url: request.url, headers: request.headers }));
   },
 ): Promise<TestUpstream> {
-  const server = createServer(handler);
+  // A connection that is closed for being idle, just as a POST goes out on it, is a 502 by right.
+  const server = createServer({ keepAliveTimeout: 120_000 }, handler);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {

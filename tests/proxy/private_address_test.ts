@@ -235,8 +235,8 @@ test("server.ts under block dials no private address with a credential", {
     assert.equal(hits(), 0);
     // Without a credential there is nothing to protect.
     assert.equal(await (await server.get("/bare/a")).text(), "private data");
-    const record = server.records().find(({ path }) => path === "/own/a");
-    assert.deepEqual([record?.["route"], record?.["error_reason"]], ["own", "private_address"]);
+    const record = await server.findRecord(({ path }) => path === "/own/a");
+    assert.deepEqual([record["route"], record["error_reason"]], ["own", "private_address"]);
     assert.doesNotMatch(server.output(), new RegExp(CREDENTIAL));
   }));
 
