@@ -3,6 +3,14 @@
 /** See Bun's reference for each. */
 export interface BunNamespace {
   serve(options: BunServeOptions): BunServer;
+  /** A hash; with a key, an HMAC. */
+  readonly CryptoHasher: new (algorithm: "sha256", key?: Uint8Array) => BunHasher;
+}
+
+/** A hash that is being computed. */
+export interface BunHasher {
+  update(data: Uint8Array): this;
+  digest(): Uint8Array;
 }
 
 /** What a `fetch` handler of Bun is called with, a default export included. */

@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import type { Hashes } from "../ports.ts";
+import { bunNamespace } from "./_bun.ts";
 
 type NodeCrypto = typeof import("node:crypto");
 
@@ -16,13 +17,24 @@ function sha256(data: Uint8Array): Uint8Array {
   return nodeCrypto().createHash("sha256").update(data).digest();
 }
 
-/** {@link Hashes} for Node and Bun: synchronous, 4 to 10 times as fast as Web Crypto there. */
+/** {@link Hashes} for Node: synchronous, 4 to 10 times as fast as Web Crypto there. */
 export const nativeHashes: Hashes = {
   sha256,
   hmacSha256(key: Uint8Array, data: Uint8Array): Uint8Array {
     return nodeCrypto().createHmac("sha256", key).update(data).digest();
   },
 };
+
+/** {@link Hashes} for Bun: its own, without the streams that `node:crypto` makes of each hash. */
+export const bunHashes: Hashes = {
+  sha256: (data: Uint8Array): Uint8Array => hashOnBun(data),
+  hmacSha256: (key: Uint8Array, data: Uint8Array): Uint8Array => hashOnBun(data, key),
+};
+
+function hashOnBun(data: Uint8Array, key?: Uint8Array): Uint8Array {
+  const { CryptoHasher } = bunNamespace();
+  return new CryptoHasher("sha256", key).update(data).digest();
+}
 
 /**
  * {@link Hashes} for Deno, where a hash is quick and an HMAC, native or of Web Crypto, costs five times

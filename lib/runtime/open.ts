@@ -5,6 +5,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import type {
   CreateFetchUpstream,
   FetchHandler,
+  Hashes,
   LineSink,
   Listener,
   ListenOptions,
@@ -16,11 +17,17 @@ import type {
 import { openDenoStderr, openNodeStderr, writeInThread } from "./_stderr_writer.ts";
 import { processEnv } from "./env.ts";
 import { systemFiles } from "./files.ts";
-import { denoHashes, nativeHashes } from "./hashes.ts";
+import { bunHashes, denoHashes, nativeHashes } from "./hashes.ts";
 import { createLineSink } from "./log_sink.ts";
 import { processSignals } from "./signals.ts";
 import { spawnProcess } from "./spawn.ts";
 import { processTerminal } from "./terminal.ts";
+
+const HASHES: Readonly<Record<Runtime["name"], Hashes>> = {
+  node: nativeHashes,
+  deno: denoHashes,
+  bun: bunHashes,
+};
 
 /**
  * Opens the runtime this process runs on. Cheap: the server, the upstream client and the log writer are
@@ -39,7 +46,7 @@ export function openRuntime(): Promise<Runtime> {
     signals: processSignals,
     spawn: spawnProcess,
     schedule: scheduleTask,
-    hashes: name === "deno" ? denoHashes : nativeHashes,
+    hashes: HASHES[name],
     usage: readUsage,
     openLog: () => openLog(name),
     listen: (handler, options) => listen(name, handler, options),

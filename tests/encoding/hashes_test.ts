@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { webHashes } from "../../lib/encoding/hashes.ts";
 import { encodeHex } from "../../lib/encoding/hex.ts";
-import { denoHashes, nativeHashes } from "../../lib/runtime/hashes.ts";
+import { bunHashes, denoHashes, nativeHashes } from "../../lib/runtime/hashes.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -19,7 +19,12 @@ test("webHashes.sha256() gives the digests of FIPS 180-4", async () => {
   );
 });
 
-const ALL = Object.entries({ webHashes, nativeHashes, denoHashes });
+const ALL = Object.entries({
+  webHashes,
+  nativeHashes,
+  denoHashes,
+  ...("Bun" in globalThis && { bunHashes }),
+});
 
 /** RFC 4231 §4, without the truncated code of §4.6. */
 const CODES: readonly (readonly [key: Uint8Array, data: Uint8Array, code: string])[] = [

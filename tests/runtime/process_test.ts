@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { webHashes } from "../../lib/encoding/hashes.ts";
-import { denoHashes, nativeHashes } from "../../lib/runtime/hashes.ts";
+import { bunHashes, denoHashes, nativeHashes } from "../../lib/runtime/hashes.ts";
 import { openRuntime } from "../../lib/runtime/mod.ts";
 import { spawnProcess } from "../../lib/runtime/spawn.ts";
 import { RUNTIME, startProgram, untilExit } from "./_program.ts";
@@ -121,8 +121,9 @@ describe("processSignals", () => {
   });
 });
 
-describe("nativeHashes and denoHashes", () => {
-  for (const [name, hashes] of Object.entries({ nativeHashes, denoHashes })) {
+describe("nativeHashes, denoHashes and, on Bun, bunHashes", () => {
+  const all = { nativeHashes, denoHashes, ...("Bun" in globalThis && { bunHashes }) };
+  for (const [name, hashes] of Object.entries(all)) {
     it(`${name} agree with Web Crypto`, async () => {
       for (const size of [0, 1, 63, 64, 65, 1000, 100_000]) {
         const data = new Uint8Array(size).map((_, i) => i * 7);
