@@ -57,8 +57,19 @@ export async function measureProxy(say: (line: string) => void): Promise<string>
     const tables: string[] = [];
     const cases = await createCases(setup);
     for (const mode of new Set(cases.map((one) => one.mode))) {
-      const subjects = await startSubjects(mode, { upstream, setup });
+      const subjects: Running[] = [{
+        name: "upstream alone",
+        child: upstream,
+        port: setup.upstreamPort,
+        isUpstream: true,
+        isWarm: false,
+      }];
       try {
+        // What is not under load just waits.
+        for (const subject of findSubjects(setup)) {
+          const { child, port } = await subject.start(mode);
+          subjects.push({ name: subject.name, child, port, isUpstream: false, isWarm: false });
+        }
         for (const one of cases.filter((other) => other.mode === mode)) {
           say(one.name);
           tables.push(`${one.name}\n\n${await measureCase(one, subjects, setup)}`);
@@ -121,25 +132,6 @@ interface Running {
   /** True: it has no prefixes of routes before its paths. */
   readonly isUpstream: boolean;
   isWarm: boolean;
-}
-
-/** Starts everything that is measured, the upstream first. What is not under load just waits. */
-async function startSubjects(
-  mode: SignatureMode,
-  { upstream, setup }: { readonly upstream: ChildProcess; readonly setup: Setup },
-): Promise<readonly Running[]> {
-  const all: Running[] = [{
-    name: "upstream alone",
-    child: upstream,
-    port: setup.upstreamPort,
-    isUpstream: true,
-    isWarm: false,
-  }];
-  for (const subject of findSubjects(setup)) {
-    const { child, port } = await subject.start(mode);
-    all.push({ name: subject.name, child, port, isUpstream: false, isWarm: false });
-  }
-  return all;
 }
 
 async function measureCase(

@@ -1,5 +1,6 @@
 /** An upstream request as `fetch` takes it. @module */
 
+import { chain } from "../chain.ts";
 import { createAbortFailure, createTooLargeFailure } from "../upstream_failures.ts";
 import { MAX_TIMER_MS, SLOWEST_UPLOAD_BYTES_PER_SECOND, SMALL_BODY_BYTES } from "../limits.ts";
 import type { FetchQuirks, HeaderList, MaybePromise, UpstreamRequest } from "../ports.ts";
@@ -41,8 +42,7 @@ export function createInit(
     redirect: "manual",
     signal: exchange.signal,
   });
-  const body = chooseBody(request, exchange, quirks);
-  return body instanceof Promise ? body.then(complete) : complete(body);
+  return chain(chooseBody(request, exchange, quirks), complete);
 }
 
 function listRequestHeaders(request: UpstreamRequest, quirks: FetchQuirks): HeaderList {

@@ -85,9 +85,7 @@ export function relayResponseBody(
         return;
       }
       if (maxResponseBytes > 0 && exchange.bytesSent + piece.value.length > maxResponseBytes) {
-        exchange.fail(
-          createTooLargeFailure("response"),
-        );
+        exchange.fail(createTooLargeFailure("response"));
         return;
       }
       exchange.bytesSent += piece.value.length;

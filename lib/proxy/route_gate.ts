@@ -5,6 +5,7 @@
  * @module
  */
 
+import { chain } from "../chain.ts";
 import { isAtiError } from "../errors.ts";
 import type { JwtClaims } from "../jwt/claims.ts";
 import type { TokenVerifier } from "../jwt/verifier.ts";
@@ -115,10 +116,10 @@ export function authorizeRoute(
   if (isEither && (verifier === undefined || !isTokenPresented(sent))) {
     return { ok: false, refusal: NEITHER };
   }
-  const asked = identifyByToken(sent, verifier);
-  return asked instanceof Promise
-    ? asked.then((verdict) => judge(verdict, facts, path, verifier))
-    : judge(asked, facts, path, verifier);
+  return chain(
+    identifyByToken(sent, verifier),
+    (verdict) => judge(verdict, facts, path, verifier),
+  );
 }
 
 function judge(
@@ -149,12 +150,10 @@ function admit(
   // Not the token that was shown, but one of ours all the same.
   const found = JWT_REGEXP.exec(headers.get("authorization") ?? "")?.[0];
   if (found === undefined || verifier === undefined) return admitted;
-  const verdict = identifyByToken({ authorization: null, atiToken: found }, verifier);
-  return verdict instanceof Promise
-    ? verdict.then(({ ok }) => ok ? refused : admitted)
-    : verdict.ok
-    ? refused
-    : admitted;
+  return chain(
+    identifyByToken({ authorization: null, atiToken: found }, verifier),
+    ({ ok }) => ok ? refused : admitted,
+  );
 }
 
 function repeatsToken(headers: Headers): boolean {

@@ -5,7 +5,7 @@ import type { Clock, Hashes, MaybePromise, RequestBody } from "../ports.ts";
 import { compileGlobs } from "../passthrough/glob.ts";
 import type { CanonicalTarget } from "../passthrough/canonical_path.ts";
 import { verifySignedBody } from "../signature/body.ts";
-import { chain } from "../signature/chain.ts";
+import { chain } from "../chain.ts";
 import type { NonceCache } from "../signature/nonce_cache.ts";
 import { verifySandboxSignature } from "../signature/verify.ts";
 import type { ReplayTerms, SignatureReason, SignatureVerdict } from "../signature/verify.ts";

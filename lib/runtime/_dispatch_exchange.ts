@@ -127,9 +127,7 @@ export class DispatchExchange implements DispatchHandler, RelaySource {
     this.#bytesSent += chunk.length;
     if (maxResponseBytes > 0 && this.#bytesSent > maxResponseBytes) {
       this.#bytesSent -= chunk.length;
-      this.#fail(
-        createTooLargeFailure("response"),
-      );
+      this.#fail(createTooLargeFailure("response"));
     } else if (!this.#give(this.#transform?.push(chunk) ?? chunk)) controller.pause();
   }
 

@@ -4,7 +4,7 @@ import { equalBytes } from "../encoding/constant_time.ts";
 import { decodeHex } from "../encoding/hex.ts";
 import { webHashes } from "../encoding/hashes.ts";
 import type { Hashes, MaybePromise } from "../ports.ts";
-import { chain } from "./chain.ts";
+import { chain } from "../chain.ts";
 import { hashText } from "./message.ts";
 import type { ReplayTerms } from "./verify.ts";
 

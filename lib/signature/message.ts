@@ -3,7 +3,7 @@
 import { encodeHex } from "../encoding/hex.ts";
 import { encodeUtf8 } from "../encoding/utf8.ts";
 import type { Hashes, MaybePromise } from "../ports.ts";
-import { chain } from "./chain.ts";
+import { chain } from "../chain.ts";
 import type { ReplayGuard } from "./header.ts";
 
 /** SHA-256 of nothing, in hex: of an absent query, of an empty body. */

@@ -5,7 +5,7 @@ import { decodeHex, isHex } from "../encoding/hex.ts";
 import { webHashes } from "../encoding/hashes.ts";
 import { DEFAULT_SIGNATURE_DRIFT_SECONDS } from "../limits.ts";
 import type { Clock, Hashes, MaybePromise } from "../ports.ts";
-import { chain } from "./chain.ts";
+import { chain } from "../chain.ts";
 import { readSandboxSignature } from "./header.ts";
 import type { SandboxSignature, SignatureVersion } from "./header.ts";
 import { messageOfVersion1, messageOfVersion2 } from "./message.ts";

@@ -10,6 +10,7 @@ const FLOOR_0: readonly string[] = [
   "private_addresses",
   "file_ports",
   "upstream_failures",
+  "chain",
 ];
 const FLOOR_1: readonly string[] = [...FLOOR_0, "encoding"];
 const FLOOR_2: readonly string[] = [
@@ -42,6 +43,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   private_addresses: FLOOR_0,
   file_ports: FLOOR_0,
   upstream_failures: FLOOR_0,
+  chain: FLOOR_0,
   encoding: FLOOR_0,
   jwt: FLOOR_1,
   scope: FLOOR_1,

@@ -7,22 +7,17 @@ import type { StreamEnd, UpstreamRequest, UpstreamResponse } from "../../lib/por
 import type { DispatchController, DispatchHandler } from "../../lib/runtime/_dispatch.ts";
 import { DispatchExchange } from "../../lib/runtime/_dispatch_exchange.ts";
 import { openHttpUpstream } from "../../lib/runtime/upstream_http.ts";
+import { makeUpstreamRequest } from "../passthrough/_origin.ts";
 
 const OPTIONS = { timeout: 30_000 } as const;
 const HEADERS = ["content-type", "text/plain"];
 
 function request(change: Partial<UpstreamRequest> = {}): UpstreamRequest {
-  return {
-    method: "GET",
-    url: "http://127.0.0.1:1/",
-    headers: [],
-    incoming: new Request("http://localhost/"),
+  return makeUpstreamRequest("http://127.0.0.1:1/", {
     deadlines: { connectMs: 5000, headersMs: 0, idleMs: 0, totalMs: 0 },
     keepAliveMs: 60_000,
-    maxRequestBytes: 0,
-    maxResponseBytes: 0,
     ...change,
-  };
+  });
 }
 
 /** An upload whose first piece is there and whose rest never comes. */

@@ -8,6 +8,7 @@ import type { Upstream, UpstreamRequest } from "../../lib/ports.ts";
 import { createBoundedCache } from "../../lib/runtime/_bounded_cache.ts";
 import { openHttpUpstream } from "../../lib/runtime/upstream_http.ts";
 import { testRuntime } from "../helpers/runtime.ts";
+import { makeUpstreamRequest } from "../passthrough/_origin.ts";
 
 test("createBoundedCache() makes a value once and retires the first made", () => {
   const retired: string[] = [];
@@ -50,17 +51,11 @@ async function startCounting() {
 }
 
 async function ask(upstream: Upstream, url: string, change: Partial<UpstreamRequest>) {
-  const answer = await upstream({
-    method: "GET",
-    url,
-    headers: [],
-    incoming: new Request("http://localhost/"),
+  const answer = await upstream(makeUpstreamRequest(url, {
     deadlines: { connectMs: 5000, headersMs: 0, idleMs: 0, totalMs: 0 },
     keepAliveMs: 60_000,
-    maxRequestBytes: 0,
-    maxResponseBytes: 0,
     ...change,
-  });
+  }));
   return answer.respond({ status: 200, statusText: "", headers: [] });
 }
 

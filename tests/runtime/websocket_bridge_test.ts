@@ -267,26 +267,23 @@ test(
     }),
 );
 
+/** The upstream is told that the client left, and the client's side, should it come, is cut off. */
+async function assertGivenUp({ bridge, leg, upstream, ended }: Fixture): Promise<void> {
+  assert.equal(await upstream.readText(), "8:1001:client went away");
+  upstream.socket.end();
+  const end = await ended;
+  assert.deepEqual([end.closeCode, end.error], [1001, "ERR_CLIENT_ABORTED"]);
+  bridge.open(leg);
+  assert.deepEqual(leg.calls, ["terminate"]);
+}
+
 test("WebSocketBridge ends when the client never comes", OPTIONS, async (t) => {
   await t.test("as its connection broke", () =>
-    withBridge({}, async ({ bridge, leg, upstream, ended }) => {
-      bridge.closed(1006, "");
-      assert.equal(await upstream.readText(), "8:1001:client went away");
-      upstream.socket.end();
-      const end = await ended;
-      assert.deepEqual([end.closeCode, end.error], [1001, "ERR_CLIENT_ABORTED"]);
-      bridge.open(leg);
-      assert.deepEqual(leg.calls, ["terminate"]);
+    withBridge({}, async (sides) => {
+      sides.bridge.closed(1006, "");
+      await assertGivenUp(sides);
     }));
-  await t.test("and nobody says so", () =>
-    withBridge({ openMs: 50 }, async ({ bridge, leg, upstream, ended }) => {
-      assert.equal(await upstream.readText(), "8:1001:client went away");
-      upstream.socket.end();
-      const end = await ended;
-      assert.deepEqual([end.closeCode, end.error], [1001, "ERR_CLIENT_ABORTED"]);
-      bridge.open(leg);
-      assert.deepEqual(leg.calls, ["terminate"]);
-    }));
+  await t.test("and nobody says so", () => withBridge({ openMs: 50 }, assertGivenUp));
   await t.test("within the idle limit", () =>
     withBridge({ idleMs: 50 }, async ({ upstream }) => {
       assert.equal(await upstream.readText(), "8:1001:idle timeout");

@@ -1,6 +1,6 @@
 /** One step after another, at once where the first answers at once. @module */
 
-import type { MaybePromise } from "../ports.ts";
+import type { MaybePromise } from "./ports.ts";
 
 /** Calls `next` with the value: now, or when it is there. */
 export function chain<Value, Result>(
